@@ -1,0 +1,127 @@
+package application
+
+import (
+	"github.com/singchia/geminio/packet"
+)
+
+// handleResponse takes an answer, or the announcement of one.
+func (s *Stream) handleResponse(h packet.Header, payload []byte) error {
+	r, err := packet.ParseResponse(h, payload)
+	if err != nil {
+		return err
+	}
+	if h.Flags&packet.FlagMORE != 0 {
+		return s.announceResponse(&r)
+	}
+	custom, data := join(r.Custom, r.Data)
+	s.mu.Lock()
+	c := s.outgoing(r.ID)
+	if c == nil {
+		s.mu.Unlock()
+		return nil // it is late
+	}
+	if c.body != nil {
+		s.mu.Unlock()
+		return errDuplicateID
+	}
+	c.code, c.text = r.Code, string(r.Text)
+	s.answer(c, custom, data)
+	return nil
+}
+
+// outgoing returns the call that the peer answers. mu is held.
+func (s *Stream) outgoing(id uint64) *call {
+	if s.calls == nil {
+		return nil
+	}
+	return s.calls.outgoing[id]
+}
+
+// answer completes c. mu is held, and unlocked.
+func (s *Stream) answer(c *call, custom, data []byte) {
+	c.rsp.custom, c.rsp.data = custom, data
+	c.answered = true
+	delete(s.calls.outgoing, c.fields.ID)
+	c.halt()
+	handedOn := c.handedOn
+	s.mu.Unlock()
+	if handedOn {
+		c.async.finish(c.outcome())
+	}
+}
+
+func (s *Stream) announceResponse(r *packet.Response) error {
+	e := s.end
+	size := int(r.CustomLen) + int(r.DataLen)
+	if size > e.cfg.Limits.MaxBody {
+		return errContentTooLarge
+	}
+	memory := &e.callMemory
+	if size <= packet.FreeResponse || size <= e.cfg.Limits.ResponseWindow {
+		memory = nil
+		if err := e.incoming.receiveResponse(size); err != nil {
+			return err
+		}
+	}
+	b := newIncoming(s, packet.BodyHead{Kind: packet.BodyResponse, ID: r.ID}, r.CustomLen, r.DataLen, memory)
+	s.mu.Lock()
+	c := s.outgoing(r.ID)
+	switch {
+	case c == nil:
+		s.mu.Unlock()
+		e.releaseResponse(b)
+		return nil
+	case c.body != nil:
+		s.mu.Unlock()
+		return errDuplicateID
+	}
+	c.code, c.text, c.body = r.Code, string(r.Text), b
+	if memory != nil {
+		memory.ask(&b.announced)
+	}
+	s.mu.Unlock()
+	return nil
+}
+
+func (s *Stream) handleResponseBody(id uint64, part []byte, last bool) error {
+	s.mu.Lock()
+	c := s.outgoing(id)
+	if c == nil || c.body == nil {
+		s.mu.Unlock()
+		return nil // it was withdrawn
+	}
+	b := c.body
+	if err := b.add(part, last); err != nil || !last {
+		s.mu.Unlock()
+		return err
+	}
+	c.body = nil
+	custom, data := b.content()
+	s.answer(c, custom, data)
+	s.end.releaseResponse(b)
+	return nil
+}
+
+// releaseResponse gives back what b took: the call is over.
+func (e *End) releaseResponse(b *incoming) {
+	if b.memory != nil {
+		b.memory.free(&b.announced)
+	} else {
+		e.incoming.consumeResponse(b.size)
+	}
+}
+
+// handleResponseCancel says that the rest of an announced answer does not come.
+func (s *Stream) handleResponseCancel(id uint64) {
+	s.mu.Lock()
+	c := s.outgoing(id)
+	if c == nil || c.body == nil {
+		s.mu.Unlock()
+		return
+	}
+	b := c.body
+	c.body = nil
+	c.code, c.text = packet.CodeCancelled, packet.CodeCancelled.String()
+	s.answer(c, nil, nil)
+	s.end.releaseResponse(b)
+}

@@ -1,0 +1,196 @@
+package application
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/options"
+	"github.com/singchia/geminio/packet"
+	"github.com/singchia/geminio/pkg/wait"
+)
+
+// A call is one call of this side. Once it is out of the stream's table it
+// belongs to whoever took it out.
+type call struct {
+	exchange
+	fields packet.RequestFields
+	name   string // what of the method goes with the request
+
+	// The stream's mu guards
+	answered bool
+	code     packet.Code
+	text     string
+	body     *incoming // of an announced answer
+
+	rsp   response
+	async *asyncCall // nil for Call
+}
+
+func (c *call) appendFields(dst []byte, p *patience) []byte {
+	c.fields.TimeoutMS = p.remainingMS()
+	return packet.AppendRequest(dst, c.fields, c.name)
+}
+
+// Call calls method of the peer and waits for the answer.
+func (s *Stream) Call(ctx context.Context, method string, req geminio.Request, opts ...*options.CallOptions) (geminio.Response, error) {
+	timeout, err := s.checkCall(ctx, method, req, opts)
+	if err != nil {
+		return nil, err
+	}
+	c := new(call)
+	if err := s.beginCall(c, method, req); err != nil {
+		return nil, err
+	}
+	p := newPatience(ctx, timeout)
+	defer p.stop()
+	err = s.sendCall(c, method, req, &p)
+	for err == nil {
+		if err = p.wait(c.w); err == nil && s.isHalted(&c.exchange) {
+			err = errHalted
+		}
+	}
+	return s.endCall(c, &p, err)
+}
+
+// checkCall does what needs no peer, and returns the timeout.
+func (s *Stream) checkCall(ctx context.Context, method string, req geminio.Request, opts []*options.CallOptions) (time.Duration, error) {
+	timeout := req.Timeout()
+	if len(opts) > 0 {
+		if t := options.MergeCallOptions(opts...).Timeout; t != nil {
+			timeout = *t
+		}
+	}
+	var err error
+	switch {
+	case ctx.Err() != nil:
+		err = ctx.Err()
+	case req.ClientID() != s.ClientID():
+		err = ErrMismatchClientID
+	case req.StreamID() != s.StreamID():
+		err = ErrMismatchStreamID
+	case len(method) > packet.MaxName || len(req.Custom())+len(req.Data()) > s.end.maxBody:
+		err = packet.ErrPacketTooLarge
+	case timeout < 0:
+		err = geminio.ErrTimeout
+	}
+	return timeout, s.orEOF(err)
+}
+
+// orEOF returns err, but io.EOF where it is an error and the stream is over.
+func (s *Stream) orEOF(err error) error {
+	if err == nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over != 0 {
+		return io.EOF
+	}
+	return err
+}
+
+// beginCall makes c known before anything of it is sent.
+func (s *Stream) beginCall(c *call, method string, req geminio.Request) error {
+	c.rsp = response{id: req.ID(), clientID: s.ClientID(), streamID: s.StreamID(), method: method}
+	if own, ok := req.(*request); ok {
+		own.setMethod(method)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over != 0 {
+		return io.EOF
+	}
+	r := s.rpc()
+	if s.end.cfg.RemoteMethodCheck {
+		if _, ok := r.remote[method]; !ok {
+			return ErrRemoteRPCUnregistered
+		}
+	}
+	r.lastID++
+	c.fields = packet.RequestFields{ID: r.lastID, RequestID: req.ID()}
+	c.w = wait.Get()
+	r.outgoing[c.fields.ID] = c
+	return nil
+}
+
+// sendCall queues the request with all of its content.
+func (s *Stream) sendCall(c *call, method string, req geminio.Request, p *patience) (err error) {
+	if c.fields.Method, c.name, err = s.end.methodIndex(s, &c.exchange, method, p); err != nil {
+		return err
+	}
+	l := letter{
+		author: c,
+		typ:    packet.TypeRequest,
+		head:   packet.BodyHead{Kind: packet.BodyRequest, ID: c.fields.ID},
+		fixed:  packet.RequestFieldsLen + len(c.name),
+		custom: req.Custom(),
+		data:   req.Data(),
+		credit: &s.end.requests,
+		first:  s.end.firstRequest,
+	}
+	l.cost = len(l.custom) + len(l.data)
+	c.fields.CustomLen, c.fields.DataLen = uint32(len(l.custom)), uint32(len(l.data))
+	return s.post(&c.exchange, &l, p)
+}
+
+// endCall takes c back from the table and returns what Call returns. err says
+// why the caller waits no longer: errHalted, or the end of its patience.
+func (s *Stream) endCall(c *call, p *patience, err error) (geminio.Response, error) {
+	if errors.Is(err, errHalted) {
+		s.awaitHalt(&c.exchange)
+	}
+	s.mu.Lock()
+	open := s.takeCall(c)
+	w, body := c.w, c.body
+	c.w, c.body = nil, nil
+	s.mu.Unlock()
+	w.Put()
+
+	if c.answered && errors.Is(err, errHalted) && c.code != packet.CodeOK && p.ctx.Err() != nil {
+		err = p.ctx.Err()
+	}
+	switch {
+	case c.answered && (c.code == packet.CodeOK || errors.Is(err, errHalted)):
+		return c.outcome()
+	case errors.Is(err, errHalted):
+		return nil, s.ended(&c.exchange)
+	}
+	if open {
+		s.withdrawCall(c, body)
+	}
+	return nil, err
+}
+
+// takeCall takes c out of the table and tells whether it was there. mu is held.
+func (s *Stream) takeCall(c *call) bool {
+	if s.calls.outgoing[c.fields.ID] != c {
+		return false
+	}
+	delete(s.calls.outgoing, c.fields.ID)
+	return true
+}
+
+// withdrawCall tells the peer that nobody wants the answer any more.
+func (s *Stream) withdrawCall(c *call, body *incoming) {
+	if body != nil {
+		s.end.releaseResponse(body)
+	}
+	if c.mark != 0 {
+		s.sendCancel(c.class, packet.BodyHead{Kind: packet.BodyRequest, ID: c.fields.ID})
+	}
+}
+
+// outcome returns what the answer says.
+func (c *call) outcome() (geminio.Response, error) {
+	switch c.code {
+	case packet.CodeOK:
+		return &c.rsp, nil
+	case packet.CodeBusy:
+		return nil, &geminio.CallError{Err: geminio.ErrBusy}
+	default:
+		return nil, &geminio.RemoteError{Code: uint16(c.code), Text: c.text}
+	}
+}

@@ -1,0 +1,91 @@
+package application
+
+import (
+	"github.com/singchia/geminio"
+)
+
+// calls is what a stream knows of calls and methods, both ways. The stream's
+// mu guards it.
+type calls struct {
+	lastID   uint64
+	outgoing map[uint64]*call
+	serving  map[uint64]*served
+
+	methods map[string]*method
+	hijack  *hijack
+
+	registrations map[uint64]*registration
+	unanswered    int                 // of ours: the answers that are still to come
+	remote        map[string]struct{} // what the peer has registered
+}
+
+// rpc returns the stream's calls. mu is held.
+func (s *Stream) rpc() *calls {
+	if s.calls == nil {
+		s.calls = &calls{
+			outgoing: make(map[uint64]*call),
+			serving:  make(map[uint64]*served),
+		}
+	}
+	return s.calls
+}
+
+// leftovers is what is to be done, without mu, for a stream that is over.
+type leftovers struct {
+	served       []*served
+	calls        []*call
+	publications []*publication
+	unanswered   int
+	remote       int
+}
+
+// dropCalls halts everything and returns what needs more. mu is held.
+func (s *Stream) dropCalls() (left leftovers) {
+	r := s.calls
+	if r == nil {
+		return left
+	}
+	for _, c := range r.outgoing {
+		c.halt()
+		if c.handedOn {
+			left.calls = append(left.calls, c)
+		}
+		if c.body != nil {
+			s.end.releaseResponse(c.body)
+			c.body = nil
+		}
+	}
+	for _, sv := range r.serving {
+		sv.halt()
+		left.served = append(left.served, sv)
+	}
+	for _, reg := range r.registrations {
+		reg.halt()
+	}
+	left.unanswered, left.remote = r.unanswered, len(r.remote)
+	clear(r.outgoing)
+	clear(r.serving)
+	clear(r.registrations)
+	r.unanswered, r.remote = 0, nil
+	return left
+}
+
+// settle does what dropCalls and dropPublications left.
+func (s *Stream) settle(left leftovers) {
+	e := s.end
+	for _, c := range left.calls {
+		c.finish(nil, s.ended(&c.exchange))
+	}
+	for _, p := range left.publications {
+		p.finish(s.ended(&p.exchange))
+	}
+	for _, sv := range left.served {
+		sv.abandon()
+	}
+	if left.unanswered > 0 {
+		e.registerSlots.allow(left.unanswered)
+	}
+	e.registrations.forget(s, left.remote)
+}
+
+var _ geminio.RPCer = (*Stream)(nil)

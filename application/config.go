@@ -1,0 +1,110 @@
+package application
+
+import (
+	"net"
+
+	"github.com/jumboframes/armorigo/log"
+
+	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/delegate"
+	"github.com/singchia/geminio/multiplexer"
+	"github.com/singchia/geminio/options"
+	"github.com/singchia/geminio/packet"
+)
+
+// Conn is the connection that an End owns.
+type Conn interface {
+	multiplexer.Link
+
+	LocalAddr() net.Addr
+	RemoteAddr() net.Addr
+
+	// Close waits for the end of the close handshake, at most 5 s. It does not
+	// wait for HandleClosed to return. The multiplexer was closed before.
+	Close()
+}
+
+// Dialogues is what the delegate wants to know of streams.
+type Dialogues interface {
+	DialogueOnline(delegate.DialogueDescriber) error
+	DialogueOffline(delegate.DialogueDescriber) error
+}
+
+// PeerLimits is what the peer allows when the connection begins: the limits of
+// its Hello.
+type PeerLimits struct {
+	// CallRequests, RequestBytes and ResponseBytes are the first credit for
+	// calls. The byte limits are the largest contents that take credit; larger
+	// ones are announced and granted.
+	CallRequests  uint64
+	RequestBytes  uint64
+	ResponseBytes uint64
+
+	// MaxBody is the largest content of a message, request or response that
+	// the peer takes.
+	MaxBody int
+
+	// StreamWindow and MessageWindow are the first credit of the default
+	// stream.
+	StreamWindow  int
+	MessageWindow int
+
+	// Opens is how many streams we may open at first, the other two are their
+	// first credit.
+	Opens             int
+	OpenStreamWindow  int
+	OpenMessageWindow int
+}
+
+// Config is what an End is made of. Callbacks may be nil; none is called on
+// the connection's reader.
+type Config struct {
+	// Log is where panics of callbacks and handlers go. If nil,
+	// log.DefaultLog.
+	Log log.Logger
+
+	// Limits is what this side allows, as Limits.WithDefaults returned it.
+	Limits options.Limits
+
+	// Peer is what the other side allows.
+	Peer PeerLimits
+
+	// PacketFactory makes the ids of requests and messages. If nil, they come
+	// from id.DefaultIncIDCounter.
+	PacketFactory packet.PacketFactory
+
+	// ClientID and Meta are those of the handshake, the same on both sides.
+	ClientID uint64
+	Meta     []byte
+
+	// ReadQueue is how many messages of a stream may wait for Receive before
+	// the peer gets no more credit. If 0 or less, only their bytes count.
+	ReadQueue int
+
+	// Dialogues is told of the streams beside the default stream.
+	Dialogues Dialogues
+
+	// AcceptStreamFunc takes each stream that the peer opens, instead of
+	// AcceptStream.
+	AcceptStreamFunc func(geminio.Stream)
+
+	// ClosedStreamFunc is called once for each opened or accepted stream that
+	// is over.
+	ClosedStreamFunc func(geminio.Stream)
+
+	// RemoteRegistration is called before the peer learns that its
+	// registration has arrived.
+	RemoteRegistration func(method string, clientID, streamID uint64)
+
+	// ConnOffline is called once, when the connection has ended and the
+	// callbacks of its streams have returned, or 1 s later.
+	ConnOffline func()
+
+	// LocalMethods are registered, and RemoteMethods waited for, by Setup.
+	LocalMethods  []*geminio.MethodRPC
+	RemoteMethods []string
+
+	// RemoteMethodCheck makes Call refuse methods that the peer has not
+	// registered.
+	RemoteMethodCheck bool
+}

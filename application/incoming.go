@@ -1,0 +1,71 @@
+package application
+
+import (
+	"github.com/singchia/geminio/packet"
+)
+
+// bufferStep is how far a buffer is ahead of the bytes that have arrived, at
+// least: the length that a peer announces costs nothing before its bytes come.
+const bufferStep = 64 << 10
+
+// An incoming is an announced content on its way in. The owner of the exchange
+// guards it.
+type incoming struct {
+	announced
+
+	custom int // how much of the content is custom
+	buf    []byte
+}
+
+// newIncoming returns the content that is announced with head. Where it fits
+// no window, memory is what it must ask for room; else it is nil.
+func newIncoming(s *Stream, head packet.BodyHead, customLen, dataLen uint32, memory *bodyMemory) *incoming {
+	return &incoming{
+		announced: announced{stream: s, head: head, size: int(customLen) + int(dataLen), memory: memory},
+		custom:    int(customLen),
+	}
+}
+
+// add takes the next part. It returns an error where the peer broke a rule.
+func (b *incoming) add(part []byte, last bool) error {
+	if b.memory != nil && !b.memory.told(&b.announced) {
+		return errBodyNotAllowed
+	}
+	n := len(b.buf) + len(part)
+	if n > b.size || last != (n == b.size) {
+		return errBodyLength
+	}
+	if n > cap(b.buf) {
+		grown := make([]byte, len(b.buf), min(b.size, max(n, 2*cap(b.buf), bufferStep)))
+		copy(grown, b.buf)
+		b.buf = grown
+	}
+	b.buf = append(b.buf, part...)
+	return nil
+}
+
+// content returns the content once it is complete.
+func (b *incoming) content() (custom, data []byte) { return split(b.buf, b.custom) }
+
+// split cuts a content in two. Appending to one part cannot reach the other.
+func split(content []byte, customLen int) (custom, data []byte) {
+	if customLen > 0 {
+		custom = content[:customLen:customLen]
+	}
+	if len(content) > customLen {
+		data = content[customLen:len(content):len(content)]
+	}
+	return custom, data
+}
+
+// join copies a content that came in one frame, in one allocation.
+func join(custom, data []byte) (c, d []byte) {
+	n := len(custom) + len(data)
+	if n == 0 {
+		return nil, nil
+	}
+	content := make([]byte, n)
+	copy(content, custom)
+	copy(content[len(custom):], data)
+	return split(content, len(custom))
+}

@@ -1,0 +1,26 @@
+package client
+
+import (
+	"github.com/jumboframes/armorigo/log"
+	"github.com/singchia/geminio/options"
+)
+
+// A setup is what a constructor was asked for, resolved. It is immutable.
+type setup struct {
+	opts   *EndOptions
+	limits options.Limits
+	log    log.Logger
+}
+
+func newSetup(opts []*EndOptions) (*setup, error) {
+	o := MergeEndOptions(opts...)
+	limits, err := o.Limits.WithDefaults()
+	if err != nil {
+		return nil, err
+	}
+	logger := o.Log
+	if logger == nil {
+		logger = log.DefaultLog
+	}
+	return &setup{opts: o, limits: limits, log: logger}, nil
+}

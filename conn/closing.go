@@ -1,0 +1,141 @@
+package conn
+
+import (
+	"time"
+
+	"github.com/singchia/geminio/packet"
+)
+
+const (
+	// closeIdle is how long Close waits for a peer that takes nothing,
+	// closeLongest how long for any.
+	closeIdle    = 2 * time.Second
+	closeLongest = 5 * time.Second
+
+	// drainIdle is how long a connection that Close has left behind may go on
+	// draining without its peer taking anything.
+	drainIdle = 10 * time.Second
+
+	// lingerLongest is how long the end of the peer's bytes is awaited once
+	// both sides have said everything.
+	lingerLongest = time.Second
+
+	// replaceGrace is what a connection has that gives way to a newer one.
+	replaceGrace = 100 * time.Millisecond
+)
+
+// Shutdown queues CLOSE, with why, after all that has been queued. What is
+// queued later goes before it too.
+func (c *Conn) Shutdown(code uint16, text string) {
+	c.mu.Lock()
+	if c.state == open || c.state == closingByThem {
+		c.closeCode, c.closeText = packet.Code(code), text
+	}
+	c.step(closeAsked)
+	c.kick()
+	c.mu.Unlock()
+}
+
+// Offline queues CLOSED, after all that has been queued: what had to be done
+// because the peer closed has been done.
+func (c *Conn) Offline() {
+	c.mu.Lock()
+	c.step(farewellSaid)
+	c.kick()
+	c.mu.Unlock()
+}
+
+// Close waits until the peer has confirmed CLOSE, for at most 2 s beyond the
+// last bytes that it took and 5 s in all, or until the connection is lost or
+// the peer has closed it itself. What a living peer has not taken by then
+// drains in the background, until it takes nothing for 10 s. It does not ask
+// for the end: Shutdown does, before or after.
+func (c *Conn) Close() {
+	began := time.Now()
+	c.mu.Lock()
+	if c.drain == nil && !c.over {
+		c.drain = time.AfterFunc(drainIdle, c.checkDrain)
+	}
+	c.mu.Unlock()
+	timer := time.NewTimer(closeIdle)
+	defer timer.Stop()
+	for {
+		select {
+		case <-c.ended:
+			return
+		case <-timer.C:
+		}
+		c.mu.Lock()
+		last := c.lastTaken
+		c.mu.Unlock()
+		if last.Before(began) {
+			last = began
+		}
+		now := time.Now()
+		left := min(last.Add(closeIdle).Sub(now), began.Add(closeLongest).Sub(now))
+		if left <= 0 {
+			return
+		}
+		timer.Reset(left)
+	}
+}
+
+func (c *Conn) checkDrain() {
+	c.mu.Lock()
+	idle := time.Since(c.lastTaken)
+	if idle < drainIdle && !c.over {
+		c.drain.Reset(drainIdle - idle)
+		c.mu.Unlock()
+		return
+	}
+	c.mu.Unlock()
+	c.fail(ErrStalled)
+}
+
+// Replace ends a connection that gives way to a newer one of the same client:
+// it tells the peer, gives it a moment to take that, and closes the transport.
+// It does not wait.
+func (c *Conn) Replace() {
+	c.mu.Lock()
+	if !c.gotClose && !c.dead {
+		c.queueClose(packet.CodeReplaced, ErrReplaced.Error())
+		c.kick()
+	}
+	c.mu.Unlock()
+	time.AfterFunc(replaceGrace, func() { c.fail(ErrReplaced) })
+}
+
+// queueClose appends CLOSE to the control queue. The mutex is held.
+func (c *Conn) queueClose(code packet.Code, text string) {
+	payload := packet.AppendClose(nil, code, text)
+	c.put(&c.control, packet.Header{Type: packet.TypeClose}, payload, nil, nil)
+}
+
+// queueFarewells appends CLOSE and CLOSED when they are wanted and nothing is
+// queued before them any more. The mutex is held.
+func (c *Conn) queueFarewells() {
+	if c.bulk.bytes()+c.messages.bytes()+c.control.bytes()+len(c.ends) > 0 {
+		return
+	}
+	if c.farewell {
+		c.farewell = false
+		c.queueClose(c.closeCode, c.closeText)
+	}
+	if c.confirm {
+		c.confirm = false
+		c.put(&c.control, packet.Header{Type: packet.TypeClosed}, nil, nil, nil)
+	}
+}
+
+// endTransport is called by the flusher when everything has been written and
+// nothing will follow.
+func (c *Conn) endTransport() {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		c.fail(errClosed)
+		return
+	}
+	// The peer's last frames may still be on their way: a close now could
+	// answer them with a reset, which can take ours with it.
+	_ = c.nc.SetReadDeadline(time.Now().Add(lingerLongest)) // a failing read ends it as well
+}

@@ -1,0 +1,54 @@
+package conn
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/packet"
+)
+
+var (
+	// ErrDead is why a connection was lost whose peer was silent for two beats
+	// and five seconds.
+	ErrDead = errors.New("peer is silent")
+
+	// ErrReplaced is why a connection was lost that gave way to a newer one of
+	// the same client.
+	ErrReplaced = errors.New("replaced by a newer connection")
+
+	// ErrStalled is why a connection was lost that was closed here and whose
+	// peer took nothing for ten seconds.
+	ErrStalled = errors.New("peer takes nothing")
+
+	errClosed = errors.New("connection closed")
+)
+
+// A ProtocolError says which rule of docs/wire.md the peer broke. It ends the
+// connection.
+type ProtocolError struct{ Reason string }
+
+// Error returns the rule.
+func (e *ProtocolError) Error() string { return "protocol error: " + e.Reason }
+
+func protocolError(format string, args ...any) error {
+	return &ProtocolError{fmt.Sprintf(format, args...)}
+}
+
+// LostError is what HandleClosed is given when the connection was lost. It is
+// a geminio.ErrSessionLost, and unwraps to the cause.
+type LostError struct{ Cause error }
+
+// Error tells that the session is lost, and why.
+func (e *LostError) Error() string { return geminio.ErrSessionLost.Error() + ": " + e.Cause.Error() }
+
+// Unwrap returns ErrSessionLost and the cause.
+func (e *LostError) Unwrap() []error { return []error{geminio.ErrSessionLost, e.Cause} }
+
+// refusal is the error that stands for a refused handshake on the client.
+func refusal(code packet.Code, text string) error {
+	if code == packet.CodeIDInUse {
+		return geminio.ErrClientIDInUse
+	}
+	return &geminio.RemoteError{Code: uint16(code), Text: text}
+}

@@ -1,0 +1,171 @@
+package conn
+
+import (
+	"sync"
+
+	"github.com/singchia/geminio/packet"
+	"github.com/singchia/geminio/pkg/slab"
+)
+
+// wholeData is the size up to which a DATA frame is handed up in one part.
+const wholeData = 4 << 10
+
+// parser cuts what was read into frames. Frames that a read has cut are put
+// together again in part, but for the bytes of large DATA and of BODY frames,
+// which go up as they come.
+type parser struct {
+	part *[]byte // begun and not complete; nil: nothing
+	need int     // how long part must be to be looked at again
+
+	streaming bool // a frame's bytes go up as they come
+	h         packet.Header
+	body      packet.BodyHead // of a BODY
+	off, left int             // of the bytes that go up
+
+	pos uint64 // counted bytes of complete frames received
+}
+
+var parts = sync.Pool{New: func() any {
+	b := make([]byte, 0, packet.HeaderLen+packet.MaxPayload)
+	return &b
+}}
+
+// begun tells whether a frame is incomplete.
+func (p *parser) begun() bool { return p.part != nil || p.streaming }
+
+// parse hands up everything in data, which lies in s.
+func (c *Conn) parse(data []byte, s *slab.Slab) error {
+	p := &c.in
+	for len(data) > 0 {
+		var err error
+		switch {
+		case p.streaming:
+			n := min(len(data), p.left)
+			if err = c.deliverPart(data[:n:n], s); err != nil {
+				return err
+			}
+			data = data[n:]
+		case p.part != nil:
+			data, err = c.complete(data)
+		default:
+			data, err = c.parseFrame(data, s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parseFrame takes one frame off data, or keeps what there is of it.
+func (c *Conn) parseFrame(data []byte, s *slab.Slab) ([]byte, error) {
+	p := &c.in
+	if len(data) < packet.HeaderLen {
+		return nil, p.keep(data, packet.HeaderLen)
+	}
+	h := packet.ParseHeader(data)
+	if err := h.Check(); err != nil {
+		return nil, err
+	}
+	need := needed(h)
+	if len(data) < need {
+		return nil, p.keep(data, need)
+	}
+	frame := data[:need:need]
+	return data[need:], c.frame(h, frame[packet.HeaderLen:], s)
+}
+
+// keep starts to put a frame together.
+func (p *parser) keep(data []byte, need int) error {
+	p.part = parts.Get().(*[]byte)
+	*p.part = append((*p.part)[:0], data...)
+	p.need = need
+	return nil
+}
+
+// complete goes on putting a frame together, and hands it up when it is whole.
+func (c *Conn) complete(data []byte) ([]byte, error) {
+	p := &c.in
+	n := min(len(data), p.need-len(*p.part))
+	*p.part = append(*p.part, data[:n]...)
+	data = data[n:]
+	if len(*p.part) < p.need {
+		return data, nil
+	}
+	h := packet.ParseHeader(*p.part)
+	if p.need == packet.HeaderLen {
+		if err := h.Check(); err != nil {
+			return nil, err
+		}
+		if p.need = needed(h); len(*p.part) < p.need {
+			return data, nil
+		}
+	}
+	err := c.frame(h, (*p.part)[packet.HeaderLen:], nil)
+	parts.Put(p.part)
+	p.part = nil
+	return data, err
+}
+
+// needed returns how many bytes of a frame must be there before it is handed
+// up, or its bytes begin to be.
+func needed(h packet.Header) int {
+	switch {
+	case h.Type == packet.TypeData && h.Length > wholeData:
+		return packet.HeaderLen
+	case h.Type == packet.TypeBody:
+		return packet.HeaderLen + packet.BodyHeadLen
+	}
+	return packet.HeaderLen + h.Length
+}
+
+// frame takes what needed asked for: a whole frame, or the beginning of one
+// whose bytes go up as they come.
+func (c *Conn) frame(h packet.Header, payload []byte, s *slab.Slab) error {
+	p := &c.in
+	switch h.Type {
+	case packet.TypeData:
+		if h.Length > wholeData {
+			p.streaming, p.h, p.off, p.left = true, h, 0, h.Length
+			return nil
+		}
+		if err := c.handler.HandleData(h, 0, payload, s); err != nil {
+			return err
+		}
+	case packet.TypeBody:
+		head, err := packet.ParseBodyHead(payload)
+		if err != nil {
+			return err
+		}
+		p.streaming, p.h, p.body, p.off, p.left = true, h, head, 0, h.Length-packet.BodyHeadLen
+		return nil
+	default:
+		if err := c.dispatch(h, payload); err != nil {
+			return err
+		}
+	}
+	p.count(h)
+	return nil
+}
+
+// deliverPart hands up the next bytes of the frame that goes up as it comes.
+func (c *Conn) deliverPart(part []byte, s *slab.Slab) (err error) {
+	p := &c.in
+	if p.h.Type == packet.TypeData {
+		err = c.handler.HandleData(p.h, p.off, part, s)
+	} else {
+		err = c.handler.HandleBody(p.h, p.body, p.off, part)
+	}
+	p.off += len(part)
+	if p.left -= len(part); p.left == 0 {
+		p.streaming = false
+		p.count(p.h)
+	}
+	return err
+}
+
+func (p *parser) count(h packet.Header) {
+	if h.Type.Counted() {
+		p.pos += uint64(packet.HeaderLen + h.Length)
+	}
+}

@@ -1,0 +1,159 @@
+// Package usage tests the examples beneath it as their readers run them.
+package usage
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// limit is how long each program may take, building included.
+const limit = 60 * time.Second
+
+func TestEachPairDoesWhatItSays(t *testing.T) {
+	pairs := map[string]struct {
+		client []string // what the client prints
+		server []string // what the server prints after its address, for each client
+	}{
+		"message": {
+			client: []string{"acknowledged: hello"},
+			server: []string{"received: hello"},
+		},
+		"rpc": {
+			client: []string{"answered: hello"},
+			server: []string{"asked: hello"},
+		},
+		"brpc": {
+			client: []string{"asked: hello from the server", "answered: hello from the client"},
+			server: []string{"asked: hello from the client", "answered: hello from the server"},
+		},
+		"multiplexer": {
+			client: []string{"hello from the first stream", "hello from the second stream"},
+		},
+	}
+	for name, want := range pairs {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), limit)
+			defer cancel()
+			srv := start(t, ctx, build(t, ctx, name, "server"))
+			cli := build(t, ctx, name, "client")
+
+			// Twice: the server serves one client after the other.
+			for range 2 {
+				// The two calls of brpc are made at the same time.
+				assert.ElementsMatch(t, want.client, lines(output(t, ctx, cli, "-addr", srv.addr)))
+			}
+			assert.ElementsMatch(t, append(want.server, want.server...), srv.interrupt(t))
+		})
+	}
+}
+
+func TestAClientWithoutServerSaysSoAndFails(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	for _, name := range []string{"message", "rpc", "brpc", "multiplexer"} {
+		var stderr bytes.Buffer
+		cmd := exec.CommandContext(ctx, build(t, ctx, name, "client"), "-addr", "127.0.0.1:1")
+		cmd.Stderr = &stderr
+		err := cmd.Run()
+		var exit *exec.ExitError
+		require.ErrorAs(t, err, &exit)
+		assert.Equal(t, 1, exit.ExitCode())
+		assert.Contains(t, stderr.String(), name+" client: ")
+	}
+}
+
+// build builds an example once and returns the program.
+func build(t *testing.T, ctx context.Context, pair, side string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), side)
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", name, "./"+pair+"/"+side).CombinedOutput()
+	require.NoError(t, err, string(out))
+	return name
+}
+
+// output runs a program and returns what it prints.
+func output(t *testing.T, ctx context.Context, name string, args ...string) string {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	require.NoError(t, cmd.Run(), stderr.String())
+	return stdout.String()
+}
+
+// running is a server that runs.
+type running struct {
+	addr string
+	cmd  *exec.Cmd
+	rest chan string // what it prints after its first line
+}
+
+// start starts a server on a free port. It is killed with the test.
+func start(t *testing.T, ctx context.Context, name string) *running {
+	t.Helper()
+	cmd := exec.CommandContext(ctx, name, "-addr", "127.0.0.1:0")
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	})
+
+	r := bufio.NewReader(stdout)
+	first, err := r.ReadString('\n')
+	require.NoError(t, err)
+	addr, ok := strings.CutPrefix(strings.TrimSpace(first), "listening on ")
+	require.True(t, ok, first)
+	s := &running{addr: addr, cmd: cmd, rest: make(chan string, 1)}
+	go func() {
+		rest, _ := io.ReadAll(r)
+		s.rest <- string(rest)
+	}()
+	return s
+}
+
+// interrupt ends the server as Ctrl-C does, and returns the lines that it
+// printed after its address.
+func (s *running) interrupt(t *testing.T) []string {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		require.NoError(t, s.cmd.Process.Kill())
+		rest := <-s.rest
+		_ = s.cmd.Wait()
+		return lines(rest)
+	}
+	require.NoError(t, s.cmd.Process.Signal(os.Interrupt))
+	rest := <-s.rest
+	require.NoError(t, s.cmd.Wait())
+	return lines(rest)
+}
+
+func lines(s string) []string {
+	s = strings.TrimSuffix(s, "\n")
+	if s == "" {
+		return nil
+	}
+	return strings.Split(s, "\n")
+}

@@ -1,0 +1,187 @@
+// Package id hands out the 64-bit ids of clients, requests and messages.
+//
+// An id is the second of its making in the upper half and a counter in the
+// lower one. It is never zero and below 2^63, so that it fits wherever a
+// signed integer is kept. Ids are unique, not ordered.
+package id
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrClosed is returned by GetIDByMeta when the factory is closed.
+var ErrClosed = errors.New("id factory closed")
+
+// An IDFactory hands out ids. All methods may be called concurrently.
+type IDFactory interface {
+	// ReserveID keeps id from being handed out until DelID.
+	ReserveID(id uint64)
+
+	// GetID returns an id that is not zero, not reserved and was not handed
+	// out before.
+	GetID() uint64
+
+	// GetIDByMeta returns the same id for the same meta until DelID of that
+	// id. The error is ErrClosed after Close.
+	GetIDByMeta(meta []byte) (uint64, error)
+
+	// DelID ends what ReserveID or GetIDByMeta made of id.
+	DelID(id uint64)
+
+	// Close ends all reservations; GetID goes on.
+	Close()
+}
+
+// Mode tells which ids a counter hands out. A mode that is not listed here is
+// taken as Inc.
+type Mode string
+
+const (
+	Even   Mode = "even"   // even ids
+	Odd    Mode = "odd"    // odd ids
+	Unique Mode = "unique" // ids that this counter does not repeat
+	Inc    Mode = "inc"    // ids that no Inc counter of the process repeats
+)
+
+// DefaultIncIDCounter is the process's own source of ids.
+var DefaultIncIDCounter = NewIDCounter(Inc)
+
+// process is the counter of all Inc counters.
+var process = newCounter()
+
+func newCounter() *atomic.Uint32 {
+	c := new(atomic.Uint32)
+	c.Store(rand.Uint32())
+	return c
+}
+
+// An IDCounter is an IDFactory that counts. It is made by NewIDCounter.
+type IDCounter struct {
+	// Immutable after NewIDCounter.
+	counter *atomic.Uint32
+	step    uint32
+	parity  uint32 // in the lowest bit, where step is 2
+
+	reservations atomic.Int64 // len(reserved): while 0, GetID takes no lock
+
+	mu       sync.Mutex // protects following
+	reserved map[uint64]string
+	byMeta   map[string]uint64
+	closed   bool
+}
+
+var _ IDFactory = (*IDCounter)(nil)
+
+// NewIDCounter returns a counter of the given mode that begins at random.
+func NewIDCounter(mode Mode) *IDCounter {
+	c := &IDCounter{counter: process, step: 1, reserved: map[uint64]string{}, byMeta: map[string]uint64{}}
+	switch mode {
+	case Even, Odd:
+		c.counter, c.step = newCounter(), 2
+		if mode == Odd {
+			c.parity = 1
+		}
+	case Unique:
+		c.counter = newCounter()
+	}
+	return c
+}
+
+// next returns an id that was not handed out before. The counter alone makes
+// it unique, so a clock that is set back does no harm.
+func (c *IDCounter) next() uint64 {
+	for {
+		n := c.counter.Add(c.step)
+		if c.step == 2 {
+			n = n&^1 | c.parity
+		}
+		// Masked, the seconds stay below 2^31 also after 2038.
+		second := uint64(time.Now().Unix()) & (1<<31 - 1)
+		if id := second<<32 | uint64(n); id != 0 {
+			return id
+		}
+	}
+}
+
+// GetID implements IDFactory. It takes no lock while nothing is reserved.
+func (c *IDCounter) GetID() uint64 {
+	for {
+		id := c.next()
+		if c.reservations.Load() == 0 {
+			return id
+		}
+		c.mu.Lock()
+		_, taken := c.reserved[id]
+		c.mu.Unlock()
+		if !taken {
+			return id
+		}
+	}
+}
+
+// ReserveID implements IDFactory. After Close it does nothing.
+func (c *IDCounter) ReserveID(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	if _, ok := c.reserved[id]; !ok {
+		c.reserved[id] = ""
+		c.reservations.Store(int64(len(c.reserved)))
+	}
+}
+
+// GetIDByMeta implements IDFactory. An empty meta is a meta like any other.
+func (c *IDCounter) GetIDByMeta(meta []byte) (uint64, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return 0, ErrClosed
+	}
+	if id, ok := c.byMeta[string(meta)]; ok {
+		return id, nil
+	}
+	id := c.next()
+	for c.reservedLocked(id) {
+		id = c.next()
+	}
+	c.reserved[id] = string(meta)
+	c.byMeta[string(meta)] = id
+	c.reservations.Store(int64(len(c.reserved)))
+	return id, nil
+}
+
+func (c *IDCounter) reservedLocked(id uint64) bool {
+	_, ok := c.reserved[id]
+	return ok
+}
+
+// DelID implements IDFactory.
+func (c *IDCounter) DelID(id uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	meta, ok := c.reserved[id]
+	if !ok {
+		return
+	}
+	if c.byMeta[meta] == id {
+		delete(c.byMeta, meta)
+	}
+	delete(c.reserved, id)
+	c.reservations.Store(int64(len(c.reserved)))
+}
+
+// Close implements IDFactory.
+func (c *IDCounter) Close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	clear(c.reserved)
+	clear(c.byMeta)
+	c.reservations.Store(0)
+}

@@ -1,0 +1,58 @@
+// Package slab holds the buffers that a connection reads into. The layers
+// above keep counted references into a slab instead of copying its bytes; the
+// last one to let go returns it to the pool.
+package slab
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// Size is the length of every slab in bytes: what one read takes at most.
+const Size = 64 << 10
+
+// A Slab is a buffer with a count of those who hold it.
+type Slab struct {
+	refs   atomic.Int32
+	pinned *atomic.Int64 // where it is counted while it is kept, nil: nowhere
+	buf    [Size]byte
+}
+
+var pool = sync.Pool{New: func() any { return new(Slab) }}
+
+// Get returns a slab that the caller holds once.
+func Get() *Slab {
+	s := pool.Get().(*Slab)
+	s.refs.Store(1)
+	return s
+}
+
+// Bytes returns the whole buffer.
+func (s *Slab) Bytes() []byte { return s.buf[:] }
+
+// Retain adds a holder. Only a holder may call it.
+func (s *Slab) Retain() { s.refs.Add(1) }
+
+// Shared tells whether anybody but the caller, who must be a holder, holds s.
+func (s *Slab) Shared() bool { return s.refs.Load() > 1 }
+
+// Pin counts s in counter, in bytes, until its last holder lets go. Only the one
+// who got s may call it, once, before releasing it.
+func (s *Slab) Pin(counter *atomic.Int64) {
+	counter.Add(Size)
+	s.pinned = counter
+}
+
+// Release lets go of s, which the caller must not touch afterwards.
+func (s *Slab) Release() {
+	switch n := s.refs.Add(-1); {
+	case n == 0:
+		if s.pinned != nil {
+			s.pinned.Add(-Size)
+			s.pinned = nil
+		}
+		pool.Put(s)
+	case n < 0:
+		panic("slab: released more often than held")
+	}
+}

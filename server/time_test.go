@@ -1,0 +1,85 @@
+//go:build go1.25
+
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/singchia/geminio"
+)
+
+func TestTakeoverGivesUpAfterFiveSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegistry()
+		old, err := r.claim(7)
+		require.NoError(t, err)
+		old.attach(func() {})
+
+		start := time.Now()
+		_, err = r.takeOver(context.Background(), 7)
+		assert.Equal(t, geminio.ErrClientIDInUse, err)
+		assert.Equal(t, takeoverTime, time.Since(start))
+
+		old.release()
+		_, err = r.takeOver(context.Background(), 7)
+		assert.NoError(t, err)
+	})
+}
+
+// failing is a listener whose Accept fails.
+type failing struct {
+	fail  func() error
+	calls chan time.Time
+}
+
+func (f *failing) Accept() (net.Conn, error) {
+	f.calls <- time.Now()
+	return nil, f.fail()
+}
+
+func (f *failing) Close() error   { return nil }
+func (f *failing) Addr() net.Addr { return &net.UnixAddr{Name: "failing", Net: "unix"} }
+
+type temporaryError struct{ error }
+
+func (temporaryError) Temporary() bool { return true }
+
+func TestTemporaryAcceptErrorsPauseFrom5msTo1s(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ln := &failing{fail: func() error { return temporaryError{errors.New("too many open files")} }, calls: make(chan time.Time)}
+		l, err := NewListener(ln, quiet())
+		require.NoError(t, err)
+		last := <-ln.calls
+		for _, want := range []time.Duration{5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000} {
+			next := <-ln.calls
+			assert.Equal(t, want*time.Millisecond, next.Sub(last))
+			last = next
+		}
+		require.NoError(t, l.Close())
+		synctest.Wait() // the pause ends with Close
+	})
+}
+
+func TestLastingAcceptErrorIsReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("broken")
+		ln := &failing{fail: func() error { return broken }, calls: make(chan time.Time, 1)}
+		l, err := NewListener(ln, quiet())
+		require.NoError(t, err)
+		for range 2 {
+			_, err = l.AcceptEnd()
+			assert.Equal(t, broken, err)
+		}
+		require.NoError(t, l.Close())
+		_, err = l.AcceptEnd()
+		assert.ErrorIs(t, err, net.ErrClosed)
+	})
+}
