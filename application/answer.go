@@ -59,7 +59,7 @@ func (s *Stream) announceResponse(r *packet.Response) error {
 	memory := &e.callMemory
 	if size <= packet.FreeResponse || size <= e.cfg.Limits.ResponseWindow {
 		memory = nil
-		if err := e.incoming.receiveResponse(size); err != nil {
+		if err := e.queue.receiveResponse(size); err != nil {
 			return err
 		}
 	}
@@ -107,7 +107,7 @@ func (e *End) releaseResponse(b *incoming) {
 	if b.memory != nil {
 		b.memory.free(&b.announced)
 	} else {
-		e.incoming.consumeResponse(b.size)
+		e.queue.consumeResponse(b.size)
 	}
 }
 

@@ -85,15 +85,21 @@ func (m *bodyMemory) told(a *announced) bool {
 	return a.state == grantTold
 }
 
-// retract takes a out of the queue if it has no memory yet.
-func (m *bodyMemory) retract(a *announced) {
+// retract takes a back unless the peer was told already.
+func (m *bodyMemory) retract(a *announced) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if a.state == grantQueued {
+	switch a.state {
+	case grantQueued:
 		m.remove(a)
-		a.state = grantIdle
-		m.serve()
+	case grantOwed:
+		m.left += a.size
+	default:
+		return false
 	}
+	a.state = grantIdle
+	m.serve()
+	return true
 }
 
 // tell notes that the GRANT of a is about to be queued; false says that a does

@@ -29,8 +29,8 @@ type call struct {
 	async *asyncCall // nil for Call
 }
 
-func (c *call) appendFields(dst []byte, p *patience) []byte {
-	c.fields.TimeoutMS = p.remainingMS()
+func (c *call) appendFields(dst []byte, remainingMS uint32) []byte {
+	c.fields.TimeoutMS = remainingMS
 	return packet.AppendRequest(dst, c.fields, c.name)
 }
 

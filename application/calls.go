@@ -2,6 +2,7 @@ package application
 
 import (
 	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/pkg/wait"
 )
 
 // calls is what a stream knows of calls and methods, both ways. The stream's
@@ -15,8 +16,11 @@ type calls struct {
 	hijack  *hijack
 
 	registrations map[uint64]*registration
-	unanswered    int                 // of ours: the answers that are still to come
+	unanswered    int                 // REGISTERs of ours that are not answered
 	remote        map[string]struct{} // what the peer has registered
+	watcher       *wait.Waiter        // woken when that grows
+
+	remoteUnanswered int // REGISTERs of the peer that are not answered
 }
 
 // rpc returns the stream's calls. mu is held.
@@ -35,8 +39,9 @@ type leftovers struct {
 	served       []*served
 	calls        []*call
 	publications []*publication
-	unanswered   int
-	remote       int
+	unanswered   int // registrations of ours
+	names        int // that the peer had registered
+	asked        int // registrations of the peer
 }
 
 // dropCalls halts everything and returns what needs more. mu is held.
@@ -62,11 +67,14 @@ func (s *Stream) dropCalls() (left leftovers) {
 	for _, reg := range r.registrations {
 		reg.halt()
 	}
-	left.unanswered, left.remote = r.unanswered, len(r.remote)
+	left.unanswered, left.names, left.asked = r.unanswered, len(r.remote), r.remoteUnanswered
 	clear(r.outgoing)
 	clear(r.serving)
 	clear(r.registrations)
 	r.unanswered, r.remote = 0, nil
+	if r.watcher != nil {
+		r.watcher.Wake()
+	}
 	return left
 }
 
@@ -74,18 +82,16 @@ func (s *Stream) dropCalls() (left leftovers) {
 func (s *Stream) settle(left leftovers) {
 	e := s.end
 	for _, c := range left.calls {
-		c.finish(nil, s.ended(&c.exchange))
+		c.async.finish(nil, s.ended(&c.exchange))
 	}
 	for _, p := range left.publications {
-		p.finish(s.ended(&p.exchange))
+		p.async.finish(s.ended(&p.exchange))
 	}
 	for _, sv := range left.served {
 		sv.abandon()
 	}
-	if left.unanswered > 0 {
-		e.registerSlots.allow(left.unanswered)
-	}
-	e.registrations.forget(s, left.remote)
+	e.registerSlots.allow(left.unanswered)
+	e.registrar.forget(s, left.names, left.asked)
 }
 
 var _ geminio.RPCer = (*Stream)(nil)

@@ -20,6 +20,9 @@ var (
 	ErrAcceptChNotEnabled = errors.New("accept channel not enabled")
 )
 
+// errNotOnline refuses a stream whose DialogueOnline panicked.
+var errNotOnline = errors.New("stream refused by DialogueOnline")
+
 // What ends the connection: the peer broke a rule of docs/wire.md.
 var (
 	errUnexpectedFrame    = errors.New("unexpected frame")

@@ -18,9 +18,10 @@ var forever = patience{}
 // it sends, and while it waits for the outcome.
 type exchange struct {
 	// The stream's mu guards
-	w       *wait.Waiter // nil when nobody waits any more
-	halted  bool         // it is answered, withdrawn, or the stream is over
-	granted bool         // what it announced may be sent
+	w        *wait.Waiter // nil when nobody waits any more
+	halted   bool         // it is answered, withdrawn, or the stream is over
+	granted  bool         // what it announced may be sent
+	handedOn bool         // it is sent, and no goroutine waits for the outcome
 
 	// The goroutine that sends, until it hands the exchange on under mu.
 	class packet.Class // of the first frame

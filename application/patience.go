@@ -67,6 +67,9 @@ func (p *patience) wait(w *wait.Waiter) error {
 // remainingMS returns the time that is left in milliseconds, at least 1, and 0
 // where there is no limit.
 func (p *patience) remainingMS() uint32 {
+	if p.ctx == nil {
+		return 0
+	}
 	deadline, ok := p.ctx.Deadline()
 	if !p.until.IsZero() && (!ok || p.until.Before(deadline)) {
 		deadline, ok = p.until, true

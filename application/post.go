@@ -7,7 +7,7 @@ import (
 // An author writes the fields of its frame, when they are needed: the time that
 // remains is part of them.
 type author interface {
-	appendFields(dst []byte, p *patience) []byte
+	appendFields(dst []byte, remainingMS uint32) []byte
 }
 
 // A letter is a request, an answer or a message that is to be sent.
@@ -71,7 +71,7 @@ func (s *Stream) postFrames(x *exchange, l *letter, inline, granted bool, p *pat
 	if !inline || l.bulk {
 		class = packet.Bulk
 	}
-	mark, err := s.append(x, class, h, l.author.appendFields(x.head[:0], p), custom, data, p, false)
+	mark, err := s.append(x, class, h, l.author.appendFields(x.head[:0], p.remainingMS()), custom, data, p, false)
 	if err != nil {
 		s.Finish()
 		return err

@@ -229,6 +229,21 @@ func TestWaitForRemoteRPCsEndsWithTheConnection(t *testing.T) {
 	rec.nothing(t)
 }
 
+func TestEndWhoseRegistrationIsRefusedIsClosed(t *testing.T) {
+	work := func(context.Context, geminio.Request, geminio.Response) {}
+	rec := newRecorder()
+	o := told(rec)
+	o.SetRegisterLocalRPCs(&geminio.MethodRPC{Method: "one", RPC: work}, &geminio.MethodRPC{Method: "two", RPC: work})
+	raw, finished := peer(func(o *server.EndOptions) { o.SetLimits(options.Limits{MaxRegistrations: 1}) })
+	end, err := NewEndWithConn(raw, o)
+	assert.Nil(t, end)
+	assert.ErrorIs(t, err, geminio.ErrTooManyRegistrations)
+	far := receive(t, finished).v
+	ended(t, far)
+	far.Close()
+	rec.expect(t, "online me", "offline me")
+}
+
 func TestSharedOptionsAreNeverChanged(t *testing.T) {
 	o := quiet()
 	o.SetClientID(7)

@@ -144,7 +144,7 @@ func (in *Incoming) Confirm(id uint64) (*Conn, error) {
 		hello.HeartbeatMS = uint32(in.cfg.Heartbeat / time.Millisecond)
 	}
 	answer := packet.ConnAckPacket{PacketID: in.packetID, ClientID: id, Hello: packet.AppendHello(nil, hello)}
-	if err := in.answer(answer); err != nil {
+	if err := in.answer(answer.AppendTo(nil)); err != nil {
 		in.nc.Close()
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
@@ -165,15 +165,18 @@ func (in *Incoming) Refuse(cause error) {
 		}
 		answer.Hello = packet.AppendHello(nil, hello)
 	}
-	_ = in.answer(answer) // it is refused, whether it hears so or not
+	wire := packet.AppendClassicHeader(answer.AppendTo(nil), packet.ClassicHeader{
+		Type: packet.ClassicDisConn, PacketID: in.cfg.PacketFactory.NewPacketID(),
+	})
+	_ = in.answer(wire) // it is refused, whether it hears so or not
 	in.nc.Close()
 }
 
-func (in *Incoming) answer(p packet.ConnAckPacket) error {
+func (in *Incoming) answer(wire []byte) error {
 	if err := in.nc.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return err
 	}
-	if _, err := in.nc.Write(p.AppendTo(nil)); err != nil {
+	if _, err := in.nc.Write(wire); err != nil {
 		return err
 	}
 	return in.nc.SetDeadline(time.Time{})

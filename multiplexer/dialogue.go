@@ -83,8 +83,10 @@ type Dialogue struct {
 	}
 	limit, sent uint64 // sendingHalf's lock guards them
 
-	answered bool         // the peer has accepted; sendingHalf's lock guards it
-	opening  *wait.Waiter // waits for that
+	// sendingHalf's lock guards these
+	answered bool                 // the peer has accepted
+	refused  *geminio.StreamError // it has reset the stream
+	opening  *wait.Waiter         // waits for either
 }
 
 func newDialogue(m *Multiplexer, opener bool, w windows) *Dialogue {
@@ -248,6 +250,7 @@ func (d *Dialogue) Refuse(code uint32, text string) {
 
 // AwaitOpened waits until the peer has accepted the stream. The error is a
 // *geminio.StreamError if it refused, io.EOF if the stream ended, or ctx.Err().
+// One goroutine at a time may call it.
 func (d *Dialogue) AwaitOpened(ctx context.Context) error {
 	w := wait.Get()
 	defer w.Put()
@@ -255,11 +258,11 @@ func (d *Dialogue) AwaitOpened(ctx context.Context) error {
 	s.Lock()
 	defer s.Unlock()
 	for {
-		switch refused, _ := s.err.(*geminio.StreamError); {
+		switch {
 		case d.answered:
 			return nil
-		case refused != nil && refused.Code != 0:
-			return refused
+		case d.refused != nil:
+			return d.refused
 		case d.Ending() != 0:
 			return io.EOF
 		case ctx.Err() != nil:
@@ -337,8 +340,11 @@ func (d *Dialogue) handleReset(r packet.Reset) error {
 	if err := d.receive(markReset); err != nil {
 		return err
 	}
-	code := max(r.Code, 1) // a refusal is told apart by having one
+	code := max(r.Code, 1) // 0 is an orderly close
 	err := &geminio.StreamError{Code: code, Remote: true, Text: string(r.Text)}
+	d.sendingHalf.Lock()
+	d.refused = err
+	d.sendingHalf.Unlock()
 	d.stopWriting(err)
 	d.stopReading(err, false)
 	if d.appending.Or(closingBit|endedBit)&endedBit == 0 {

@@ -225,6 +225,7 @@ func (m *Multiplexer) handleOpen(h packet.Header, payload []byte) error {
 		return err
 	}
 	m.lastPeer = h.Stream
+	m.sending++
 	p.opened++
 	var g grant
 	p.grants, g = take(p.grants, p.opened)
@@ -240,8 +241,11 @@ func (m *Multiplexer) handleOpen(h packet.Header, payload []byte) error {
 
 	m.mu.Lock()
 	m.dialogues[d.id] = d
-	m.sending++
+	closing := m.closing
 	m.mu.Unlock()
 	m.owner.HandleOpen(d)
+	if closing {
+		_ = d.Close() // Multiplexer.Close has not seen it; it returns nil
+	}
 	return nil
 }

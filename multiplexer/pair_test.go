@@ -1,4 +1,4 @@
-package multiplexer_test
+package multiplexer
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"golang.org/x/net/nettest"
 
 	"github.com/singchia/geminio/conn"
-	"github.com/singchia/geminio/multiplexer"
 	"github.com/singchia/geminio/packet"
 	"github.com/singchia/geminio/pkg/credit"
 )
@@ -18,14 +17,14 @@ import (
 // application above it.
 type side struct {
 	c        *conn.Conn
-	m        *multiplexer.Multiplexer
-	accepted chan *multiplexer.Dialogue
+	m        *Multiplexer
+	accepted chan *Dialogue
 	closed   chan error
 }
 
-func (s *side) NewDialogue(*multiplexer.Dialogue) multiplexer.Receiver { return nobody{} }
+func (s *side) NewDialogue(*Dialogue) Receiver { return nobody{} }
 
-func (s *side) HandleOpen(d *multiplexer.Dialogue) {
+func (s *side) HandleOpen(d *Dialogue) {
 	d.Accept()
 	s.accepted <- d
 }
@@ -41,21 +40,21 @@ func (s *side) Close() {
 
 type nobody struct{}
 
-func (nobody) HandleFrame(packet.Header, []byte) error       { return nil }
+func (nobody) HandleFrame(packet.Header, []byte) error      { return nil }
 func (nobody) HandleBody(uint8, uint64, []byte, bool) error { return nil }
-func (nobody) HandleOver(multiplexer.Ending)                {}
+func (nobody) HandleOver(Ending)                            {}
 
 // stream is a dialogue with the addresses of its connection.
 type stream struct {
-	*multiplexer.Dialogue
+	*Dialogue
 	c *conn.Conn
 }
 
 func (s stream) LocalAddr() net.Addr  { return s.c.LocalAddr() }
 func (s stream) RemoteAddr() net.Addr { return s.c.RemoteAddr() }
 
-func config(peer packet.Hello) multiplexer.Config {
-	return multiplexer.Config{
+func config(peer packet.Hello) Config {
+	return Config{
 		Budget: credit.NewBudget(96 << 20), Memory: 96 << 20,
 		StreamWindow: 256 << 10, MaxStreamWindow: 16 << 20, MinStreamWindow: 4 << 10,
 		MessageWindow: 1 << 20, StreamMessageWindow: 64 << 10, MinMessageWindow: 2 << 10,
@@ -67,13 +66,13 @@ func offer() packet.Hello {
 	cfg := config(packet.Hello{})
 	return packet.Hello{
 		StreamWindow: uint32(cfg.StreamWindow), MessageWindow: uint32(cfg.MessageWindow),
-		OpenCredit: multiplexer.FirstOpens(cfg),
+		OpenCredit: FirstOpens(cfg),
 	}
 }
 
 func newSide(c *conn.Conn) *side {
-	s := &side{c: c, accepted: make(chan *multiplexer.Dialogue, 128), closed: make(chan error, 1)}
-	s.m = multiplexer.New(c, s, config(c.Peer()))
+	s := &side{c: c, accepted: make(chan *Dialogue, 128), closed: make(chan error, 1)}
+	s.m = New(c, s, config(c.Peer()))
 	c.Start(s.m)
 	return s
 }

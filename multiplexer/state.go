@@ -10,7 +10,7 @@ const (
 	// finished: FIN was the last of the bytes; messages, calls and answers may
 	// still come.
 	finished
-	// ended: END, or RESET: nothing comes any more.
+	// ended: END, or RESET: nothing comes any more, but a RESET behind END.
 	ended
 )
 
@@ -27,9 +27,11 @@ const (
 // step returns the state after m; ok is false where m cannot come in h.
 func (h half) step(m mark) (next half, ok bool) {
 	switch {
+	case m == markReset:
+		return ended, true
 	case h == ended:
 		return h, false
-	case m == markEnd || m == markReset:
+	case m == markEnd:
 		return ended, true
 	case h == finished:
 		return h, false

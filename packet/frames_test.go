@@ -64,6 +64,7 @@ func TestEveryTruncationIsMalformed(t *testing.T) { // W16
 				continue
 			}
 			requireMalformed(t, err, "%d bytes", i)
+			assert.ErrorContains(t, err, s.header.Type.String())
 		}
 		if s.tail == 0 {
 			_, err := c.parse(s.header, append(bytes.Clone(payload), 0))
@@ -133,7 +134,7 @@ func TestBrokenRulesOfAPayloadAreMalformed(t *testing.T) {
 	}{
 		"ping of kind 0":                   {TypePing, Header{}, "00" + ids},
 		"pong of kind 3":                   {TypePong, Header{}, "03" + ids},
-		"open with lengths of 65535":       {TypeOpen, on1, "ffff ffff 6162"},
+		"open with lengths of 65535":       {TypeOpen, on1, id + "ffff ffff 6162"},
 		"blocked stream on 0":              {TypeBlocked, Header{}, "01" + id},
 		"blocked messages on 0":            {TypeBlocked, Header{}, "02" + id},
 		"blocked request bytes on 1":       {TypeBlocked, on1, "03" + id},

@@ -35,9 +35,7 @@ var codecs = map[Type]codec{
 	TypeClose: plain(ParseClose, func(dst []byte, v Close) []byte {
 		return AppendClose(dst, v.Code, string(v.Text))
 	}),
-	TypeOpen: plain(ParseOpen, func(dst []byte, v Open) []byte {
-		return AppendOpen(dst, v.Meta, string(v.Peer))
-	}),
+	TypeOpen:        plain(ParseOpen, AppendOpen),
 	TypeCredit:      plain(ParseCredit, AppendCredit),
 	TypeCreditOpen:  plain(ParseCreditOpen, AppendCreditOpen),
 	TypeBlocked:     withHeader(ParseBlocked, AppendBlocked),
@@ -105,8 +103,9 @@ var samples = []sample{
 	{"data with fin", Header{Type: TypeData, Flags: FlagFIN, Stream: 3}, nil, 0, "000020 10 03000000 |"},
 	{"longest data", Header{Type: TypeData, Length: MaxPayload, Stream: 1}, nil, 0,
 		"000001 10 01000000 |" + strings.Repeat("aa", MaxPayload)},
-	{"open", Header{Type: TypeOpen, Length: 9, Stream: 0xfffffffe}, Open{[]byte("me"), []byte("you")}, 0,
-		"090000 11 feffffff | 0200 0300 6d65 796f75"}, // metaLen, peerLen, meta, peer
+	{"open", Header{Type: TypeOpen, Length: 17, Stream: 0xfffffffe}, Open{0x40000, 0x10000, []byte("me"), []byte("you")}, 0,
+		// streamWindow, messageWindow, metaLen, peerLen, meta, peer
+		"110000 11 feffffff | 00000400 00000100 0200 0300 6d65 796f75"},
 	{"opened", Header{Type: TypeOpened, Stream: 2}, nil, 0, "000000 12 02000000 |"},
 	{"credit", Header{Type: TypeCredit, Length: 8, Stream: 2}, Credit{0x40000}, 0,
 		"080000 13 02000000 | 0000040000000000"}, // limit

@@ -209,6 +209,26 @@ func TestWaitForRemoteRPCsEndsWithTheConnection(t *testing.T) {
 	rec.nothing(t)
 }
 
+func TestEndWhoseRegistrationIsRefusedIsClosed(t *testing.T) {
+	work := func(context.Context, geminio.Request, geminio.Response) {}
+	so := quiet()
+	so.SetRegisterLocalRPCs(&geminio.MethodRPC{Method: "one", RPC: work}, &geminio.MethodRPC{Method: "two", RPC: work})
+	co := clientOptions("me")
+	co.SetLimits(options.Limits{MaxRegistrations: 1})
+	near, far := pair(co, so)
+	require.NoError(t, near.err)
+	assert.Nil(t, far.v)
+	assert.ErrorIs(t, far.err, geminio.ErrTooManyRegistrations)
+	ended(t, near.v)
+	near.v.Close()
+
+	l := listen(t, so)
+	end, err := client.NewEnd("tcp", l.Addr().String(), co)
+	require.NoError(t, err)
+	ended(t, end)
+	end.Close()
+}
+
 func TestFailedHandshakeClosesTheConn(t *testing.T) {
 	so := quiet()
 	so.SetLimits(options.Limits{HandshakeTimeout: 20 * time.Millisecond})

@@ -37,22 +37,23 @@ func TestGrantedIDTakesTheLiveEndsPlaceInOrder(t *testing.T) {
 func TestNewcomerWaitsForTheOldEndsConnOffline(t *testing.T) {
 	rec := newRecorder()
 	rec.getClientID = func(uint64, []byte) (uint64, error) { return 7, nil }
-	hold, offline := make(chan struct{}), make(chan struct{})
+	hold, offline := make(chan struct{}), make(chan error)
+	o := quiet()
+	o.SetDelegate(rec)
+	l := listen(t, o)
 	rec.connOffline = func(d delegate.ConnDescriber) error {
 		if string(d.Meta()) == "old" {
-			close(offline)
+			_, err := l.(*listener).setup.registry.claim(7)
+			offline <- err
 			<-hold
 		}
 		return nil
 	}
-	o := quiet()
-	o.SetDelegate(rec)
-	l := listen(t, o)
 	connect(t, l, "old")
 	rec.expect(t, "ask 0 old", "online old")
 	dialled := background(func() (geminio.End, error) { return dial(l, "new") })
 	rec.expect(t, "ask 0 new")
-	receive(t, offline)
+	assert.Equal(t, geminio.ErrClientIDInUse, receive(t, offline))
 	rec.nothing(t)
 	close(hold)
 	rec.expect(t, "offline old", "online new")

@@ -218,22 +218,21 @@ func TestHandshakeErrorsAreReturnedOnDemandAsTemporary(t *testing.T) {
 	connect(t, l, "me")
 }
 
-func TestCloseUnblocksAcceptEndWithErrClosed(t *testing.T) {
+func TestAcceptEndReturnsErrClosedAfterClose(t *testing.T) {
 	l := listen(t, quiet())
-	waiting := []<-chan result[geminio.End]{background(l.AcceptEnd), background(l.AcceptEnd)}
+	assert.IsType(t, &net.TCPAddr{}, l.Addr())
 	require.NoError(t, l.Close())
-	for _, w := range append(waiting, background(l.AcceptEnd)) {
-		r := receive(t, w)
-		assert.Nil(t, r.v)
-		assert.ErrorIs(t, r.err, net.ErrClosed)
-		var op *net.OpError
-		assert.ErrorAs(t, r.err, &op)
-	}
+	require.NoError(t, l.Close())
+	end, err := l.AcceptEnd()
+	assert.Nil(t, end)
+	assert.ErrorIs(t, err, net.ErrClosed)
+	var op *net.OpError
+	assert.ErrorAs(t, err, &op)
 	nc, err := l.Accept()
 	assert.Nil(t, nc)
 	assert.ErrorIs(t, err, net.ErrClosed)
-	assert.NoError(t, l.Close())
-	assert.IsType(t, &net.TCPAddr{}, l.Addr())
+	_, err = net.Dial("tcp", l.Addr().String())
+	assert.Error(t, err)
 }
 
 func TestCloseLeavesAcceptedEndsAlone(t *testing.T) {
@@ -269,34 +268,6 @@ func TestCloseEndsHandshakesAndEndsThatNobodyAccepted(t *testing.T) {
 	ended(t, unaccepted)
 	ended(t, unfinished)
 	rec.expect(t, "offline unaccepted")
-}
-
-func TestAtMostMaxHandshakesStrangersAreHeardAtOnce(t *testing.T) {
-	p := newPipes()
-	o := quiet()
-	o.SetLimits(options.Limits{MaxHandshakes: 2})
-	l := p.serve(t, o)
-	var silent []net.Conn
-	for range 2 {
-		receive(t, p.calls)
-		nc, err := p.dial()
-		require.NoError(t, err)
-		defer nc.Close()
-		silent = append(silent, nc)
-	}
-	accepted := background(l.AcceptEnd)
-	dialled := background(func() (geminio.End, error) { return client.NewEndWithDialer(p.dial, clientOptions("me")) })
-	select {
-	case <-p.calls:
-		t.Fatal("accepted beyond the limit")
-	default:
-	}
-	silent[0].Close()
-	receive(t, p.calls)
-	near := receive(t, dialled)
-	require.NoError(t, near.err)
-	defer near.v.Close()
-	receive(t, accepted).v.Close()
 }
 
 func TestAtMostMaxConnectionsAreHeld(t *testing.T) {
@@ -373,8 +344,9 @@ func TestAcceptingPausesWhile256EndsWait(t *testing.T) {
 		t.Fatal("accepted while 256 Ends wait")
 	case <-time.After(50 * time.Millisecond):
 	}
-	receive(t, background(l.AcceptEnd)).v.Close()
-	receive(t, background(l.AcceptEnd)).v.Close()
+	for range 2 {
+		defer receive(t, background(l.AcceptEnd)).v.Close()
+	}
 	receive(t, late).v.Close()
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/options"
 )
 
 func TestTakeoverGivesUpAfterFiveSeconds(t *testing.T) {
@@ -31,6 +32,63 @@ func TestTakeoverGivesUpAfterFiveSeconds(t *testing.T) {
 		old.release()
 		_, err = r.takeOver(context.Background(), 7)
 		assert.NoError(t, err)
+	})
+}
+
+func TestHolderIsReplacedOnceHoweverManyComeNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegistry()
+		old, err := r.claim(7)
+		require.NoError(t, err)
+		replaced := 0
+		old.attach(func() { replaced++ })
+		ctx, cancel := context.WithCancel(context.Background())
+		for range 3 {
+			takeOver(ctx, r, 7)
+		}
+		synctest.Wait() // all of them wait for it to be gone
+		assert.Equal(t, 1, replaced)
+		cancel()
+		synctest.Wait()
+		old.release()
+	})
+}
+
+func TestAtMostMaxHandshakesStrangersAreHeardAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		o := quiet()
+		o.SetLimits(options.Limits{MaxHandshakes: 2, HandshakeTimeout: time.Minute})
+		l, err := NewListener(p, o)
+		require.NoError(t, err)
+		for range 2 {
+			nc, err := p.dial()
+			require.NoError(t, err)
+			defer nc.Close()
+		}
+		synctest.Wait()
+		assert.Len(t, p.calls, 2)
+		start := time.Now()
+		nc, err := p.dial() // waits until the first are given up
+		require.NoError(t, err)
+		defer nc.Close()
+		assert.Equal(t, time.Minute, time.Since(start))
+		require.NoError(t, l.Close())
+	})
+}
+
+func TestCloseUnblocksAcceptEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, err := NewListener(newPipes(), quiet())
+		require.NoError(t, err)
+		waiting := []<-chan result[geminio.End]{background(l.AcceptEnd), background(l.AcceptEnd)}
+		synctest.Wait()
+		require.NoError(t, l.Close())
+		for _, w := range waiting {
+			r := receive(t, w)
+			assert.Nil(t, r.v)
+			assert.ErrorIs(t, r.err, net.ErrClosed)
+		}
 	})
 }
 
@@ -63,8 +121,10 @@ func TestTemporaryAcceptErrorsPauseFrom5msTo1s(t *testing.T) {
 			assert.Equal(t, want*time.Millisecond, next.Sub(last))
 			last = next
 		}
-		require.NoError(t, l.Close())
-		synctest.Wait() // the pause ends with Close
+		waiting := background(l.AcceptEnd)
+		synctest.Wait()
+		require.NoError(t, l.Close()) // ends the pause, too
+		assert.ErrorIs(t, receive(t, waiting).err, net.ErrClosed)
 	})
 }
 

@@ -4,13 +4,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
-// table is what is printed at the end.
+// table is what is printed at the end: what, direction, rate, p50, p99.
 type table struct {
-	rows []string
+	rows [][]string
 }
 
 // The directions: who sends, or calls, whom.
@@ -20,7 +19,7 @@ const (
 )
 
 func (t *table) row(columns ...string) {
-	t.rows = append(t.rows, strings.Join(columns, "\t"))
+	t.rows = append(t.rows, columns)
 }
 
 func (t *table) add(what, direction string, r rate) {
@@ -38,13 +37,34 @@ func (t *table) addFile(size int64, took time.Duration) {
 	t.row(fmt.Sprintf("file of %s, SHA-256 equal", bytesOf(size)), toClient, perSecond, "-", "-")
 }
 
+// print aligns words to the left and figures to the right.
 func (t *table) print(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	fmt.Fprintln(w, "\nwhat\tdirection\trate\tp50\tp99")
-	for _, row := range t.rows {
-		fmt.Fprintln(w, row)
+	const words = 2
+	header := []string{"what", "direction", "rate", "p50", "p99"}
+	width := make([]int, len(header))
+	for _, row := range append(t.rows, header) {
+		for i, cell := range row {
+			width[i] = max(width[i], len(cell))
+		}
 	}
-	return w.Flush()
+	rule := make([]string, len(header))
+	for i, n := range width {
+		rule[i] = strings.Repeat("-", n)
+	}
+	for _, row := range append([][]string{nil, header, rule}, t.rows...) {
+		var line strings.Builder
+		for i, cell := range row {
+			if i < words {
+				fmt.Fprintf(&line, "%-*s   ", width[i], cell)
+			} else {
+				fmt.Fprintf(&line, "%*s   ", width[i], cell)
+			}
+		}
+		if _, err := fmt.Fprintln(out, strings.TrimRight(line.String(), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // latency is "-" where none was measured.

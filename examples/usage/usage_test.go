@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +20,24 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// programs is where the examples are built, each once.
+var programs struct {
+	dir   string
+	mu    sync.Mutex // guards what follows
+	built map[string]bool
+}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "geminio-usage-*")
+	if err != nil {
+		panic(err)
+	}
+	programs.dir, programs.built = dir, make(map[string]bool)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(dir)
+		os.Exit(code)
+	}))
+}
 
 // limit is how long each program may take, building included.
 const limit = 60 * time.Second
@@ -77,15 +95,20 @@ func TestAClientWithoutServerSaysSoAndFails(t *testing.T) {
 	}
 }
 
-// build builds an example once and returns the program.
+// build builds an example, if that has not been done, and returns the program.
 func build(t *testing.T, ctx context.Context, pair, side string) string {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), side)
+	programs.mu.Lock()
+	defer programs.mu.Unlock()
+	name := filepath.Join(programs.dir, pair+"-"+side)
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", name, "./"+pair+"/"+side).CombinedOutput()
-	require.NoError(t, err, string(out))
+	if !programs.built[name] {
+		out, err := exec.CommandContext(ctx, "go", "build", "-o", name, "./"+pair+"/"+side).CombinedOutput()
+		require.NoError(t, err, string(out))
+		programs.built[name] = true
+	}
 	return name
 }
 
@@ -110,7 +133,8 @@ type running struct {
 func start(t *testing.T, ctx context.Context, name string) *running {
 	t.Helper()
 	cmd := exec.CommandContext(ctx, name, "-addr", "127.0.0.1:0")
-	cmd.Stderr = os.Stderr
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -118,6 +142,9 @@ func start(t *testing.T, ctx context.Context, name string) *running {
 		if cmd.ProcessState == nil {
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
+		}
+		if t.Failed() {
+			t.Logf("%s: %s", name, stderr.String())
 		}
 	})
 

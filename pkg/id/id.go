@@ -43,14 +43,14 @@ type Mode string
 const (
 	Even   Mode = "even"   // even ids
 	Odd    Mode = "odd"    // odd ids
-	Unique Mode = "unique" // ids that this counter does not repeat
+	Unique Mode = "unique" // the same as Inc
 	Inc    Mode = "inc"    // ids that no Inc counter of the process repeats
 )
 
 // DefaultIncIDCounter is the process's own source of ids.
 var DefaultIncIDCounter = NewIDCounter(Inc)
 
-// process is the counter of all Inc counters.
+// process counts for all Inc counters.
 var process = newCounter()
 
 func newCounter() *atomic.Uint32 {
@@ -79,14 +79,11 @@ var _ IDFactory = (*IDCounter)(nil)
 // NewIDCounter returns a counter of the given mode that begins at random.
 func NewIDCounter(mode Mode) *IDCounter {
 	c := &IDCounter{counter: process, step: 1, reserved: map[uint64]string{}, byMeta: map[string]uint64{}}
-	switch mode {
-	case Even, Odd:
+	if mode == Even || mode == Odd {
 		c.counter, c.step = newCounter(), 2
-		if mode == Odd {
-			c.parity = 1
-		}
-	case Unique:
-		c.counter = newCounter()
+	}
+	if mode == Odd {
+		c.parity = 1
 	}
 	return c
 }
@@ -94,17 +91,20 @@ func NewIDCounter(mode Mode) *IDCounter {
 // next returns an id that was not handed out before. The counter alone makes
 // it unique, so a clock that is set back does no harm.
 func (c *IDCounter) next() uint64 {
-	for {
-		n := c.counter.Add(c.step)
-		if c.step == 2 {
-			n = n&^1 | c.parity
-		}
-		// Masked, the seconds stay below 2^31 also after 2038.
-		second := uint64(time.Now().Unix()) & (1<<31 - 1)
-		if id := second<<32 | uint64(n); id != 0 {
-			return id
-		}
+	n := c.counter.Add(c.step)
+	if c.step == 2 {
+		n = n&^1 | c.parity
 	}
+	return compose(time.Now().Unix(), n)
+}
+
+// compose returns an id that is positive as a signed integer, also after 2038.
+func compose(unix int64, n uint32) uint64 {
+	second := uint64(unix) & (1<<31 - 1)
+	if second == 0 {
+		second = 1
+	}
+	return second<<32 | uint64(n)
 }
 
 // GetID implements IDFactory. It takes no lock while nothing is reserved.

@@ -58,6 +58,18 @@ func TestIDsAreUniquePositiveAndOfTheRightParityFromManyGoroutines(t *testing.T)
 	})
 }
 
+func TestIDsFitASignedIntegerAtAnyTime(t *testing.T) {
+	for _, unix := range []int64{math.MinInt64, -1, 0, 1, 1<<31 - 1, 1 << 31, 1<<31 + 1, 1 << 32, math.MaxInt64} {
+		for _, n := range []uint32{0, 1, math.MaxUint32} {
+			id := compose(unix, n)
+			assert.NotZero(t, id)
+			assert.LessOrEqual(t, id, uint64(math.MaxInt64))
+			assert.Equal(t, n, uint32(id))
+		}
+	}
+	assert.Equal(t, uint64(0x6b011132d121432d), compose(0x6b011132, 0xd121432d))
+}
+
 func TestParityHoldsWhereTheCounterWraps(t *testing.T) {
 	for _, mode := range []Mode{Even, Odd} {
 		for start := uint32(math.MaxUint32 - 3); start != 3; start++ {

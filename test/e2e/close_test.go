@@ -16,6 +16,7 @@ import (
 	"github.com/singchia/geminio/client"
 	"github.com/singchia/geminio/delegate"
 	"github.com/singchia/geminio/options"
+	"github.com/singchia/geminio/packet"
 	"github.com/singchia/geminio/server"
 	"github.com/singchia/geminio/test/harness"
 )
@@ -285,7 +286,7 @@ func TestCloseIsBoundedThoughThePeerHasStoppedReading(t *testing.T) {
 		}
 	}()
 	// what the peer allows beyond the buffers of the kernel is never taken
-	raw.Send(harness.Frame(0x13, 0, 1, []byte{0, 0, 0, 0, 1, 0, 0, 0}))
+	raw.Send(harness.Frame(packet.TypeCredit, 0, 1, packet.AppendCredit(nil, packet.Credit{Limit: 1 << 32})))
 	for range 200 {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 		err := s.Publish(ctx, message(s, make([]byte, 60_000), options.CnssAtMostOnce))

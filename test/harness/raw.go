@@ -47,7 +47,7 @@ func ConnPacket(h packet.Hello) []byte {
 // preface is sent.
 func NewRaw(tb testing.TB, nc net.Conn) *Raw {
 	tb.Helper()
-	r, err := shake(nc, RawHello())
+	r, err := Shake(nc, RawHello())
 	require.NoError(tb, err)
 	r.tb = tb
 	tb.Cleanup(func() { nc.Close() })
@@ -62,7 +62,9 @@ func DialRaw(tb testing.TB, address string) *Raw {
 	return NewRaw(tb, nc)
 }
 
-func shake(nc net.Conn, h packet.Hello) (*Raw, error) {
+// Shake shakes hands on nc with the hello h and sends the preface. The methods
+// of what it returns that need a test need NewRaw.
+func Shake(nc net.Conn, h packet.Hello) (*Raw, error) {
 	_ = nc.SetDeadline(time.Now().Add(Soon))
 	if _, err := nc.Write(ConnPacket(h)); err != nil {
 		return nil, err
@@ -160,10 +162,10 @@ func (r *Raw) Ended(d time.Duration) (said *packet.Close, ended bool) {
 	}
 }
 
-// MustEnd fails the test when the peer does not hang up within a second.
+// MustEnd fails the test when the peer does not hang up soon.
 func (r *Raw) MustEnd(why string) {
 	r.tb.Helper()
-	_, ended := r.Ended(time.Second)
+	_, ended := r.Ended(Soon)
 	require.True(r.tb, ended, "the connection goes on after %s", why)
 }
 

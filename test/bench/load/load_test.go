@@ -2,7 +2,6 @@ package load
 
 import (
 	"errors"
-	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -60,7 +59,7 @@ func TestPushFailsWithItsConnection(t *testing.T) {
 	require.NoError(t, err)
 	p := NewPush(conns, 16<<10, 4<<10)
 	defer p.Close()
-	require.NoError(t, conns.Far[0].(*net.TCPConn).CloseRead())
+	require.NoError(t, conns.Far[0].Close())
 	assert.Error(t, p.Run(1))
 }
 

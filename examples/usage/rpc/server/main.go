@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 
+	"github.com/jumboframes/armorigo/log"
 	"github.com/jumboframes/armorigo/sigaction"
 
 	"github.com/singchia/geminio"
@@ -19,6 +20,7 @@ import (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:1202", "`address` to listen on; port 0 takes a free one")
 	flag.Parse()
+	log.SetOutput(os.Stderr) // standard output is for what happens here
 	if err := serve(*addr); err != nil {
 		fmt.Fprintln(os.Stderr, "rpc server:", err)
 		os.Exit(1)

@@ -140,7 +140,7 @@ func besideBulk(name string, streams int) contest {
 		return &disturbed{
 			under: u,
 			p50:   &row{name: name + ", p50", unit: "us", want: atMost(4)},
-			p99:   &row{name: name + ", p99 of p50 alone", unit: "us", want: atMost(12)},
+			p99:   &row{name: name + ", p99 / p50", unit: "us", want: atMost(12)},
 			vol:   &row{name: name + ", bulk", unit: "MB/s", want: atLeast(0.75)},
 		}, nil
 	}}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 )
 
 // row is one line of the table: a figure of ours and of the reference, and
@@ -24,8 +25,8 @@ func (r *row) add(ours, ref float64) {
 func (r *row) reset() { r.ours, r.ref, r.ratio = nil, nil, nil }
 
 const (
-	header = "%-38s %5s %18s %18s %8s %15s %9s\n"
-	line   = "%-38s %5s %12.4g ±%3.0f%% %12.4g ±%3.0f%% %8.2f %7.2f..%-6.2f %9s\n"
+	header = "%-38s %5s  %17s  %17s %8s  %16s  %s\n"
+	line   = "%-38s %5s %12.4g ±%3.0f%% %12.4g ±%3.0f%% %8.2f  %7.2f..%-7.2f  %s"
 )
 
 func printHeader(w io.Writer) {
@@ -40,8 +41,9 @@ func (r *row) print(w io.Writer) bool {
 	if !met {
 		verdict += " !"
 	}
-	fmt.Fprintf(w, line, r.name, r.unit, median(r.ours), spread(r.ours), median(r.ref), spread(r.ref),
+	text := fmt.Sprintf(line, r.name, r.unit, median(r.ours), spread(r.ours), median(r.ref), spread(r.ref),
 		ratio, slices.Min(r.ratio), slices.Max(r.ratio), verdict)
+	fmt.Fprintln(w, strings.TrimRight(text, " "))
 	return met
 }
 

@@ -19,7 +19,7 @@ func TestARowShowsTheMedianOfTheRatiosOfItsRounds(t *testing.T) {
 	r.add(300, 100)
 	var out bytes.Buffer
 	assert.True(t, r.print(&out))
-	assert.Contains(t, out.String(), " 1.00    0.90..3.00     >= 0.95\n")
+	assert.Contains(t, out.String(), " 1.00     0.90..3.00     >= 0.95\n")
 
 	r.want = atMost(0.99)
 	out.Reset()

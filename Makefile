@@ -1,0 +1,63 @@
+# Everything here runs on a machine that has Go; -race needs a C compiler too.
+
+GO          ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+RACE        := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
+FILE        ?=
+
+.PHONY: all demo test check fmt lint portable generate fuzz bench ratios soak cover
+
+all: check
+
+## demo: two processes, a file, calls, messages and a web page over one connection (FILE=path sends yours)
+demo:
+	@$(GO) run ./examples/demo $(if $(FILE),-file "$(FILE)")
+
+## test: every test, under the race detector; then what it would falsify: counts of allocations
+test:
+	@$(if $(RACE),,echo "no C compiler here: the tests run without the race detector")
+	$(GO) test $(RACE) -shuffle=on -timeout 20m ./...
+	$(GO) test -run Alloc -count=1 ./...
+
+## check: what has to hold before a change lands
+check: fmt lint portable generate test
+
+fmt:
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt these:"; echo "$$out"; exit 1; fi
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+lint:
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+portable:
+	GOARCH=386 $(GO) vet ./...
+	GOOS=windows $(GO) vet ./...
+	GOOS=darwin $(GO) vet ./...
+
+## generate: the generated files are what their sources give
+generate:
+	@$(GO) run ./.ci/unchanged $(GO) generate ./...
+
+## fuzz: every fuzz target for FUZZTIME
+FUZZTIME ?= 15s
+fuzz:
+	$(GO) test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME) ./packet
+	$(GO) test -run '^$$' -fuzz '^FuzzHandshake$$' -fuzztime $(FUZZTIME) ./packet
+
+## bench: every benchmark once, to see that it runs; ratios: the figures beside raw TCP
+bench:
+	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+
+ratios:
+	$(GO) run ./test/bench/cmd/ratios
+
+## soak: what takes longer than a change may wait
+soak:
+	GEMINIO_NETTEST_COUNT=100 $(GO) test $(RACE) -run TestNet -timeout 3h -v ./test/conformance
+	$(MAKE) fuzz FUZZTIME=10m
+
+cover:
+	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
+	$(GO) tool cover -func=cover.out | tail -1

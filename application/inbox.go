@@ -1,0 +1,316 @@
+package application
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/options"
+	"github.com/singchia/geminio/packet"
+	"github.com/singchia/geminio/pkg/credit"
+	"github.com/singchia/geminio/pkg/wait"
+)
+
+// An inbox holds the messages of a stream that wait for Receive. The stream's
+// mu guards it.
+type inbox struct {
+	first     int // the first window
+	window    credit.Window
+	owesLimit bool // a CREDIT_MESSAGE is asked for
+
+	queue     messageQueue
+	receivers wait.Queue
+	lastTopic string // topics repeat: one string serves many
+
+	arriving *receivedMessage // announced, not complete
+	granted  *incoming        // what asked for memory, until it is received
+
+	verdicts map[*exchange]struct{} // those that are being sent
+}
+
+// inbox returns the stream's messages. mu is held.
+func (s *Stream) inbox() *inbox {
+	if s.in == nil {
+		limits := &s.end.cfg.Limits
+		first := s.MessageWindow()
+		s.in = &inbox{
+			first:    first,
+			window:   credit.NewWindow(s.end.budget, first, limits.MaxMessageWindow, limits.MinMessageWindow),
+			verdicts: make(map[*exchange]struct{}),
+		}
+	}
+	return s.in
+}
+
+// handleMessage takes a message, or the announcement of one.
+func (s *Stream) handleMessage(h packet.Header, payload []byte) error {
+	r, err := packet.ParseMessage(h, payload)
+	if err != nil {
+		return err
+	}
+	e := s.end
+	if int(r.CustomLen)+int(r.DataLen) > e.cfg.Limits.MaxBody {
+		return errContentTooLarge
+	}
+	announced := h.Flags&packet.FlagMORE != 0
+	cost := packet.MessageCost(len(r.Topic), int(r.CustomLen), int(r.DataLen))
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over != 0 {
+		return nil
+	}
+	in := s.inbox()
+	if in.arriving != nil {
+		return errMessageOrder
+	}
+	var memory *bodyMemory
+	if announced && cost > in.first {
+		memory, cost = &e.messageMemory, 0
+	} else if err := in.window.Receive(cost); err != nil {
+		return err
+	}
+	m := &receivedMessage{
+		message: message{
+			id: r.MessageID, clientID: s.ClientID(), streamID: s.StreamID(),
+			cnss:        options.Cnss(r.Cnss),
+			redelivered: r.Flags&packet.MessageRedelivered != 0,
+		},
+		receipt: receipt{stream: s, id: r.ID, cost: cost},
+	}
+	m.received = &m.receipt
+	if string(r.Topic) != in.lastTopic {
+		in.lastTopic = string(r.Topic)
+	}
+	m.topic = in.lastTopic
+	if r.TimeoutMS != 0 {
+		m.timeout = time.Duration(r.TimeoutMS) * time.Millisecond
+		m.receipt.deadline = time.Now().Add(m.timeout)
+	}
+	if !announced {
+		m.custom, m.data = join(r.Custom, r.Data)
+		in.push(m)
+		return nil
+	}
+	m.receipt.body = newIncoming(s, packet.BodyHead{Kind: packet.BodyMessage, ID: r.ID}, r.CustomLen, r.DataLen, memory)
+	in.arriving = m
+	in.askGrant()
+	return nil
+}
+
+// push makes m the last message that waits.
+func (in *inbox) push(m *receivedMessage) {
+	in.queue.push(m)
+	in.wakeReceiver()
+}
+
+func (in *inbox) wakeReceiver() {
+	if w := in.receivers.Pop(); w != nil {
+		w.Wake()
+	}
+}
+
+// askGrant asks for memory for the announced message, if somebody waits for it
+// and no other of the stream has some.
+func (in *inbox) askGrant() {
+	m := in.arriving
+	if m == nil || m.receipt.body.memory == nil || in.granted != nil || in.receivers.Len() == 0 {
+		return
+	}
+	in.granted = m.receipt.body
+	in.granted.memory.ask(&in.granted.announced)
+}
+
+// retractGrant takes back what askGrant asked for, when nobody waits any more
+// and the peer was not told.
+func (in *inbox) retractGrant() {
+	if b := in.granted; b != nil && in.receivers.Len() == 0 && b.memory.retract(&b.announced) {
+		in.granted = nil
+	}
+}
+
+// free gives back what b holds of the memory for large messages.
+func (in *inbox) free(b *incoming) {
+	if b == nil || b.memory == nil {
+		return
+	}
+	b.memory.free(&b.announced)
+	if in.granted == b {
+		in.granted = nil
+	}
+}
+
+// handleMessageBody takes a part of the announced message.
+func (s *Stream) handleMessageBody(id uint64, part []byte, last bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := s.in
+	if in == nil || in.arriving == nil || in.arriving.receipt.id != id {
+		return nil // it was withdrawn
+	}
+	m := in.arriving
+	if err := m.receipt.body.add(part, last); err != nil || !last {
+		return err
+	}
+	in.arriving = nil
+	m.custom, m.data = m.receipt.body.content()
+	in.push(m)
+	return nil
+}
+
+// handleMessageCancel drops a message that waits or arrives.
+func (s *Stream) handleMessageCancel(id uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := s.in
+	if in == nil {
+		return
+	}
+	m := in.arriving
+	if m != nil && m.receipt.id == id {
+		in.arriving = nil
+	} else if m = in.queue.take(id); m == nil {
+		return
+	}
+	s.taken(m)
+}
+
+// taken gives back what m took: the application has it, or nobody. mu is held.
+func (s *Stream) taken(m *receivedMessage) {
+	if s.over != 0 {
+		return // closeInbox gave everything back
+	}
+	s.in.free(m.receipt.body)
+	s.in.window.Consume(m.receipt.cost)
+	s.raiseMessages()
+}
+
+// raiseMessages asks for a CREDIT_MESSAGE where one is due. mu is held.
+func (s *Stream) raiseMessages() {
+	in := s.in
+	if !in.owesLimit && in.window.Due() && !s.queueFull() {
+		in.owesLimit = true
+		s.end.owed.add(debt{stream: s, kind: owesMessageLimit})
+	}
+}
+
+// queueFull tells whether more messages wait than the application wants.
+func (s *Stream) queueFull() bool {
+	return s.end.cfg.ReadQueue > 0 && s.in.queue.len() > s.end.cfg.ReadQueue
+}
+
+// Receive waits for the next message of this stream.
+func (s *Stream) Receive(ctx context.Context) (geminio.Message, error) {
+	for {
+		m, err := s.nextMessage(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if deadline := m.receipt.deadline; !deadline.IsZero() {
+			left := time.Until(deadline)
+			if left <= 0 {
+				s.expireMessage(m)
+				continue
+			}
+			m.timeout = left
+		}
+		m.receipt.body = nil
+		return &m.message, nil
+	}
+}
+
+// expireMessage tells the publisher that nobody received m in time.
+func (s *Stream) expireMessage(m *receivedMessage) {
+	if m.cnss == options.CnssAtMostOnce {
+		return
+	}
+	_ = s.acknowledge(&m.receipt, packet.CodeExpired, "") // the next Receive tells of the end
+}
+
+// nextMessage takes the message that has waited longest.
+func (s *Stream) nextMessage(ctx context.Context) (*receivedMessage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := s.inbox()
+	if m := in.queue.pop(); m != nil {
+		s.taken(m)
+		return m, nil
+	}
+	if s.over != 0 {
+		return nil, io.EOF
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	w := wait.Get()
+	defer w.Put() // runs first, under mu
+	p := patience{ctx: ctx, done: ctx.Done()}
+	for {
+		in.receivers.Push(w)
+		in.askGrant()
+		s.mu.Unlock()
+		err := p.wait(w)
+		s.mu.Lock()
+		woken := !in.receivers.Remove(w)
+		if err != nil {
+			if woken {
+				in.wakeReceiver() // what woke this one is for another
+			}
+			in.retractGrant()
+			return nil, err
+		}
+		if m := in.queue.pop(); m != nil {
+			s.taken(m)
+			return m, nil
+		}
+		if s.over != 0 {
+			return nil, io.EOF
+		}
+	}
+}
+
+// closeInbox is for a stream that is over: what waits stays for Receive, but
+// counts no more. mu is held.
+func (s *Stream) closeInbox() {
+	in := s.in
+	if in == nil {
+		// The window was reserved for the stream when it began.
+		s.end.budget.Give(max(0, s.MessageWindow()-s.end.cfg.Limits.MinMessageWindow))
+		return
+	}
+	in.free(in.granted)
+	in.arriving = nil
+	in.window.Consume(in.window.Unread())
+	in.window.Close()
+	for x := range in.verdicts {
+		x.halt()
+	}
+	in.receivers.WakeAll()
+}
+
+// composeMessageLimit tells the peer the limit that is due.
+func (s *Stream) composeMessageLimit(now time.Time, rtt time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	in := s.in
+	in.owesLimit = false
+	if s.over != 0 || s.queueFull() || !in.window.Due() || !s.Begin() {
+		return
+	}
+	defer s.Finish()
+	if limit, ok := in.window.Raise(now, rtt); ok {
+		s.end.appendControl(packet.TypeCreditMessage, s, packet.AppendCreditMessage(nil, packet.CreditMessage{Limit: limit}))
+	}
+}
+
+// handleMessagesBlocked notes that the peer waits for credit.
+func (s *Stream) handleMessagesBlocked(at uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over != 0 {
+		return
+	}
+	s.inbox().window.SetBlocked(at)
+	s.raiseMessages()
+}

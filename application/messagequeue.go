@@ -1,0 +1,76 @@
+package application
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A messageQueue holds messages first in, first out. Its zero value is empty.
+type messageQueue struct {
+	slots []messageSlot
+	head  int // of the slots that are used
+	gaps  int // slots whose message was withdrawn
+}
+
+type messageSlot struct {
+	id uint64
+	m  *receivedMessage // nil: withdrawn
+}
+
+func (q *messageQueue) len() int { return len(q.slots) - q.head - q.gaps }
+
+func (q *messageQueue) push(m *receivedMessage) {
+	if len(q.slots) == cap(q.slots) && q.head > len(q.slots)/2 {
+		q.compact()
+	}
+	q.slots = append(q.slots, messageSlot{m.receipt.id, m})
+}
+
+// pop takes the message that came first, nil if there is none.
+func (q *messageQueue) pop() *receivedMessage {
+	for q.head < len(q.slots) {
+		m := q.slots[q.head].m
+		q.slots[q.head] = messageSlot{}
+		q.head++
+		if m == nil {
+			q.gaps--
+			continue
+		}
+		if q.head == len(q.slots) {
+			q.slots, q.head = q.slots[:0], 0
+		}
+		return m
+	}
+	q.slots, q.head = q.slots[:0], 0
+	return nil
+}
+
+// take takes the message id out. It relies on ids that rise; where a peer's do
+// not, it may miss it, and the message is delivered though nobody waits for it.
+func (q *messageQueue) take(id uint64) *receivedMessage {
+	used := q.slots[q.head:]
+	i, found := slices.BinarySearchFunc(used, id, func(s messageSlot, id uint64) int { return cmp.Compare(s.id, id) })
+	if !found || used[i].m == nil {
+		return nil
+	}
+	m := used[i].m
+	used[i].m = nil
+	q.gaps++
+	if q.gaps > len(used)/2 {
+		q.compact()
+	}
+	return m
+}
+
+// compact drops the gaps and what was popped.
+func (q *messageQueue) compact() {
+	n := 0
+	for _, s := range q.slots[q.head:] {
+		if s.m != nil {
+			q.slots[n] = s
+			n++
+		}
+	}
+	clear(q.slots[n:])
+	q.slots, q.head, q.gaps = q.slots[:n], 0, 0
+}

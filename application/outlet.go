@@ -1,0 +1,100 @@
+package application
+
+import (
+	"sync"
+	"time"
+)
+
+// lastChance is how long the reader of a channel may take for each completion
+// once the End has ended.
+const lastChance = 5 * time.Second
+
+// An outlets delivers completions to the channels of their callers, never
+// waiting for a reader: what a channel has no room for is handed on in order
+// by a goroutine that lives while there is something left.
+type outlets[T any] struct {
+	ended <-chan struct{} // closed when the End has ended
+
+	mu sync.Mutex
+	// mu guards
+	waiting map[chan T]*[]T // channels with a goroutine, and what it has left
+}
+
+// deliver sends v to ch, now or later. A ch that its owner has closed loses it.
+func (o *outlets[T]) deliver(ch chan T, v T) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if queue := o.waiting[ch]; queue != nil {
+		*queue = append(*queue, v)
+		return
+	}
+	if trySend(ch, v) {
+		return
+	}
+	if o.waiting == nil {
+		o.waiting = make(map[chan T]*[]T)
+	}
+	queue := &[]T{v}
+	o.waiting[ch] = queue
+	go o.handOn(ch, queue)
+}
+
+// trySend sends v if ch has room. It reports true too where ch is closed.
+func trySend[T any](ch chan T, v T) (sent bool) {
+	defer func() {
+		if recover() != nil {
+			sent = true
+		}
+	}()
+	select {
+	case ch <- v:
+		return true
+	default:
+		return false
+	}
+}
+
+// handOn sends what is queued for ch. It waits for the reader of ch, and ends
+// when the queue is empty, or when the End has ended and nobody has read for
+// lastChance.
+func (o *outlets[T]) handOn(ch chan T, queue *[]T) {
+	for {
+		o.mu.Lock()
+		if len(*queue) == 0 {
+			delete(o.waiting, ch)
+			o.mu.Unlock()
+			return
+		}
+		v := (*queue)[0]
+		*queue = (*queue)[1:]
+		o.mu.Unlock()
+		if !o.send(ch, v) {
+			o.mu.Lock()
+			delete(o.waiting, ch)
+			o.mu.Unlock()
+			return
+		}
+	}
+}
+
+// send waits until ch has taken v. It returns false when nobody will take it.
+func (o *outlets[T]) send(ch chan T, v T) (sent bool) {
+	defer func() {
+		if recover() != nil {
+			sent = false // ch is closed
+		}
+	}()
+	select {
+	case ch <- v:
+		return true
+	case <-o.ended:
+	}
+	timer := time.NewTimer(lastChance)
+	defer timer.Stop()
+	select {
+	case ch <- v:
+		return true
+	case <-timer.C:
+		return false
+	}
+}

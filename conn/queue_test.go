@@ -1,0 +1,372 @@
+package conn
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/singchia/geminio/packet"
+	"github.com/singchia/geminio/pkg/wait"
+)
+
+// silentConn is a Conn that composes only when the test says so: without a
+// handler no flusher starts.
+func silentConn(cfg Config) *Conn {
+	return newConn(nil, cfg.withDefaults(), false, 7, nil, packet.Hello{})
+}
+
+// framesIn cuts b, which must hold whole frames.
+func framesIn(t testing.TB, b []byte) []frame {
+	t.Helper()
+	var fs []frame
+	for len(b) > 0 {
+		require.GreaterOrEqual(t, len(b), packet.HeaderLen, "a frame is split")
+		h := packet.ParseHeader(b)
+		require.GreaterOrEqual(t, len(b), packet.HeaderLen+h.Length, "a frame is split")
+		fs = append(fs, frame{h, b[packet.HeaderLen : packet.HeaderLen+h.Length]})
+		b = b[packet.HeaderLen+h.Length:]
+	}
+	return fs
+}
+
+func framesOf(t testing.TB, pieces []piece) (fs []frame) {
+	t.Helper()
+	for _, p := range pieces {
+		fs = append(fs, framesIn(t, p.bytes())...)
+	}
+	return fs
+}
+
+func append1(t testing.TB, c *Conn, class packet.Class, stream uint32, n int) uint64 {
+	t.Helper()
+	mark, err := c.Append(class, packet.Header{Type: packet.TypeMessage, Stream: stream}, make([]byte, n), nil, nil, nil)
+	require.NoError(t, err)
+	return mark
+}
+
+func TestAppendCopiesItsPartsIntoOneFrame(t *testing.T) {
+	c := silentConn(Config{})
+	fields, a, b := []byte("fields"), []byte("aa"), []byte("bbb")
+	mark, err := c.Append(packet.Messages, packet.Header{Type: packet.TypeMessage, Stream: 3, Flags: packet.FlagMORE, Length: 99}, fields, a, b, nil)
+	require.NoError(t, err)
+	require.EqualValues(t, packet.HeaderLen+11, mark)
+	copy(fields, "xxxxxx")
+	pieces, n := c.messages.compose(nil, batchSize)
+	require.Equal(t, int(mark), n)
+	fs := framesOf(t, pieces)
+	require.Len(t, fs, 1)
+	require.Equal(t, packet.Header{Type: packet.TypeMessage, Stream: 3, Flags: packet.FlagMORE, Length: 11}, fs[0].Header)
+	require.Equal(t, "fieldsaabbb", string(fs[0].payload))
+}
+
+func TestComposeTakesTheFrameThatBeginsBelowTheLimitWhole(t *testing.T) {
+	for _, tt := range []struct{ limit, frames int }{
+		{1, 1}, {107, 1}, {108, 1}, {109, 2}, {216, 2}, {217, 3}, {1 << 20, 5},
+	} {
+		c := silentConn(Config{})
+		for range 5 {
+			append1(t, c, packet.Messages, 3, 100)
+		}
+		pieces, n := c.messages.compose(nil, tt.limit)
+		require.Equal(t, tt.frames*108, n, "limit %d", tt.limit)
+		require.Len(t, framesOf(t, pieces), tt.frames)
+		require.Equal(t, (5-tt.frames)*108, c.messages.bytes())
+	}
+}
+
+func TestDataIsCutToTheRoomOfTheSegmentButNotBelowLeastCut(t *testing.T) {
+	const h = packet.HeaderLen
+	for _, tt := range []struct{ room, len, want int }{
+		{room: segmentSize, len: 1 << 20, want: packet.MaxPayload},
+		{room: segmentSize, len: 10, want: 10},
+		{room: h + 10000, len: 10000, want: 10000},
+		{room: h + 10000, len: 10001, want: 10000},
+		{room: h + 10000, len: 1 << 20, want: 10000},
+		{room: h + leastCut, len: 1 << 20, want: leastCut},
+		{room: h + leastCut - 1, len: 1 << 20, want: packet.MaxPayload},
+		{room: h + leastCut - 1, len: 5000, want: 5000},
+		{room: 3, len: 5000, want: 5000},
+		{room: h + 4500, len: leastCut, want: leastCut},
+		{room: h + 100, len: leastCut, want: leastCut},
+	} {
+		c := silentConn(Config{})
+		if used := segmentSize - tt.room; used > 0 {
+			c.bulk.space(used)
+		}
+		n, err := c.AppendData(3, make([]byte, tt.len), false, nil)
+		require.NoError(t, err)
+		require.Equal(t, tt.want, n, "%+v", tt)
+	}
+}
+
+func TestFinStandsOnTheFrameThatTakesTheLastByte(t *testing.T) {
+	c := silentConn(Config{})
+	p := make([]byte, packet.MaxPayload+5)
+	n, err := c.AppendData(3, p, true, nil)
+	require.NoError(t, err)
+	require.Equal(t, packet.MaxPayload, n)
+	_, err = c.AppendData(3, p[n:], true, nil)
+	require.NoError(t, err)
+	_, err = c.AppendData(5, nil, true, nil)
+	require.NoError(t, err)
+	pieces, _ := c.bulk.compose(nil, 1<<20)
+	fs := framesOf(t, pieces)
+	require.Len(t, fs, 3)
+	require.Zero(t, fs[0].Flags)
+	require.Equal(t, packet.FlagFIN, fs[1].Flags)
+	require.Equal(t, packet.FlagFIN, fs[2].Flags)
+}
+
+// waiter returns one that is given back at the end of the test.
+func waiter(t testing.TB) *wait.Waiter {
+	w := wait.Get()
+	t.Cleanup(w.Put)
+	return w
+}
+
+func granted(w *wait.Waiter) bool {
+	select {
+	case <-w.C:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestWritersGetRoomFirstComeFirstServedAsManyAsFit(t *testing.T) {
+	c := silentConn(Config{})
+	q := &c.bulk
+	for q.bytes() < queueBound {
+		append1(t, c, packet.Bulk, 3, 32<<10)
+	}
+	sizes := []int{queueBound / 2, queueBound / 2, 1}
+	ws := make([]*wait.Waiter, len(sizes))
+	for i, n := range sizes {
+		ws[i] = waiter(t)
+		require.False(t, q.admit(ws[i], n))
+		require.False(t, q.admit(ws[i], n), "it stands in line already")
+	}
+	q.compose(nil, 1<<20)
+	q.wake()
+	require.True(t, granted(ws[0]))
+	require.True(t, granted(ws[1]))
+	require.False(t, granted(ws[2]), "the first two were given all the room")
+	require.True(t, ws[0].Granted)
+
+	late := waiter(t)
+	require.False(t, q.admit(late, 1), "nobody overtakes who waits")
+	require.True(t, q.admit(ws[1], sizes[1]), "the room is kept for who was given it")
+	require.Equal(t, queueBound/2, q.given)
+
+	q.withdraw(ws[0])
+	require.True(t, granted(ws[2]), "who withdraws passes the room on")
+	require.True(t, granted(late))
+	require.Equal(t, 2, q.given)
+	q.withdraw(ws[2])
+	q.withdraw(late)
+	require.Zero(t, q.given)
+}
+
+func TestAWaiterThatLeavesTheLineLetsTheNextOnesIn(t *testing.T) {
+	c := silentConn(Config{})
+	q := &c.messages
+	append1(t, c, packet.Messages, 3, 100)
+	first, second := waiter(t), waiter(t)
+	q.given = queueBound // as if others were coming back
+	require.False(t, q.admit(first, 1))
+	require.False(t, q.admit(second, 1))
+	q.given = 0
+	q.withdraw(first)
+	require.True(t, granted(second))
+	require.False(t, granted(first))
+	q.withdraw(second)
+}
+
+func TestSegmentsGoBackWhenAllOfThemIsWritten(t *testing.T) {
+	c := silentConn(Config{})
+	append1(t, c, packet.Bulk, 3, 60<<10)
+	append1(t, c, packet.Bulk, 3, 60<<10)
+	first := c.bulk.head
+	append1(t, c, packet.Bulk, 3, 60<<10)
+	second := c.bulk.tail
+	require.NotSame(t, first, second)
+
+	compose(t, c)
+	require.Equal(t, 1, first.refs, "the batch holds what the queue has let go")
+	require.Equal(t, 2, second.refs, "the batch and the queue, which appends to it")
+	settleBatch(c)
+	require.Equal(t, 0, first.refs)
+	require.Equal(t, 1, second.refs)
+	c.bulk.idle()
+	require.Nil(t, c.bulk.head)
+	require.Equal(t, 0, second.refs)
+}
+
+func TestAnIdleConnectionKeepsNoSegment(t *testing.T) {
+	c, _, p := withPeer(t, Config{}, false)
+	for range 3 {
+		append1(t, c, packet.Messages, 3, 100)
+		p.want(packet.TypeMessage)
+	}
+	require.Eventually(t, func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return !c.writing
+	}, soon, 1e6)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, v := range c.out.vectors[:cap(c.out.vectors)] {
+		require.Nil(t, v, "vector %d keeps a segment alive", i)
+	}
+	for _, q := range []*queue{&c.control, &c.messages, &c.bulk} {
+		require.Nil(t, q.head)
+	}
+}
+
+// settleBatch does what the flusher does after a write.
+func settleBatch(c *Conn) {
+	c.mu.Lock()
+	c.written(c.born)
+	c.mu.Unlock()
+}
+
+// compose composes a batch and returns its counted frames.
+func compose(t testing.TB, c *Conn) []frame {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.compose(c.born)
+	return framesOf(t, c.out.pieces)
+}
+
+func TestRetainedPiecesStayUntilTheyAreAcknowledged(t *testing.T) {
+	c := silentConn(Config{Retain: true})
+	c.messages.grow() // so that all frames lie in one segment that the queue holds too
+	seg := c.messages.head
+	for i := range 3 {
+		append1(t, c, packet.Messages, 3, 92)
+		compose(t, c)
+		require.Equal(t, 2+i, seg.refs)
+		settleBatch(c)
+		require.Len(t, c.retained, i+1, "written is not acknowledged")
+	}
+	acks := func(pos uint64) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		require.NoError(t, c.acknowledged(c.born, pos))
+	}
+	acks(99)
+	require.Len(t, c.retained, 3, "a piece is kept until all of it is acknowledged")
+	acks(100)
+	require.Len(t, c.retained, 2)
+	require.Equal(t, 3, seg.refs)
+	acks(300)
+	require.Empty(t, c.retained)
+	require.Equal(t, 1, seg.refs)
+}
+
+func TestAnAckFasterThanTheReturnOfTheWriteReleasesAtTheReturn(t *testing.T) {
+	c := silentConn(Config{Retain: true})
+	append1(t, c, packet.Messages, 3, 92)
+	append1(t, c, packet.Bulk, 3, 92)
+	compose(t, c)
+	seg := c.messages.head
+	c.mu.Lock()
+	require.NoError(t, c.acknowledged(c.born, 100))
+	c.mu.Unlock()
+	require.Equal(t, 2, seg.refs, "the write may still read it")
+	settleBatch(c)
+	require.Equal(t, 1, seg.refs)
+	require.Len(t, c.retained, 1, "the second piece is not acknowledged")
+	require.EqualValues(t, 200, c.retained[0].end)
+}
+
+// TestRandomProgramsAgainstAModel appends, composes, writes and acknowledges
+// at random and compares with lists of frames.
+func TestRandomProgramsAgainstAModel(t *testing.T) {
+	for range 20 {
+		seed := rand.Uint64()
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) { randomProgram(t, rand.New(rand.NewPCG(seed, 1))) })
+	}
+}
+
+func randomProgram(t *testing.T, rnd *rand.Rand) {
+	c := silentConn(Config{Retain: rnd.IntN(2) == 0})
+	var queued [3][]string // what is queued in each class, by its first bytes
+	var composed []string
+	segs := make(map[*segment]bool)
+	serial := 0
+	name := func(f frame) string {
+		return fmt.Sprintf("%d:%d:%x", f.Stream, len(f.payload), f.payload[:min(8, len(f.payload))])
+	}
+	for range 400 {
+		switch rnd.IntN(6) {
+		case 0, 1, 2:
+			serial++
+			class := packet.Class(rnd.IntN(3))
+			payload := make([]byte, 8+rnd.IntN(1<<rnd.IntN(16)))
+			copy(payload, fmt.Sprintf("%08d", serial))
+			f := frame{packet.Header{Stream: uint32(serial)}, payload}
+			if class == packet.Bulk {
+				n, err := c.AppendData(f.Stream, payload, false, nil)
+				require.NoError(t, err)
+				require.True(t, n == len(payload) || n >= leastCut, "cut to %d of %d", n, len(payload))
+				f.payload = payload[:n]
+			} else {
+				_, err := c.Append(class, packet.Header{Type: packet.TypeMessage, Stream: f.Stream}, payload, nil, nil, nil)
+				require.NoError(t, err)
+			}
+			queued[class] = append(queued[class], name(f))
+		case 3, 4:
+			for _, f := range compose(t, c) {
+				composed = append(composed, name(f))
+			}
+			for _, p := range c.out.pieces {
+				segs[p.seg] = true
+			}
+			settleBatch(c)
+		default:
+			c.mu.Lock()
+			pos := c.flow.acked + rnd.Uint64N(c.pos-c.flow.acked+1)
+			require.NoError(t, c.acknowledged(c.born, pos))
+			c.mu.Unlock()
+		}
+		require.LessOrEqual(t, c.flow.inFlight(), capLeast+packet.HeaderLen+packet.MaxPayload)
+	}
+	for c.control.bytes()+c.messages.bytes()+c.bulk.bytes() > 0 {
+		for _, f := range compose(t, c) {
+			composed = append(composed, name(f))
+		}
+		settleBatch(c)
+		c.mu.Lock()
+		require.NoError(t, c.acknowledged(c.born, c.pos))
+		c.mu.Unlock()
+	}
+	c.mu.Lock()
+	require.NoError(t, c.acknowledged(c.born, c.pos))
+	c.mu.Unlock()
+	// Each class keeps its order, nothing is lost, nothing comes twice.
+	next := [3]int{}
+	for _, f := range composed {
+		found := false
+		for class := range queued {
+			if next[class] < len(queued[class]) && queued[class][next[class]] == f {
+				next[class]++
+				found = true
+				break
+			}
+		}
+		require.True(t, found, "%s is out of order", f)
+	}
+	require.Len(t, composed, serial)
+	require.Empty(t, c.retained)
+	for _, q := range []*queue{&c.control, &c.messages, &c.bulk} {
+		q.idle()
+		require.Nil(t, q.head)
+	}
+	for s := range segs {
+		require.Zero(t, s.refs, "a segment did not go back")
+	}
+}
