@@ -53,9 +53,7 @@ func (c *Conn) Offline() {
 func (c *Conn) Close() {
 	began := time.Now()
 	c.mu.Lock()
-	if c.drain == nil && !c.over {
-		c.drain = time.AfterFunc(drainIdle, c.checkDrain)
-	}
+	c.startDrain()
 	c.mu.Unlock()
 	timer := time.NewTimer(closeIdle)
 	defer timer.Stop()
@@ -80,6 +78,14 @@ func (c *Conn) Close() {
 	}
 }
 
+// startDrain ends the connection when its peer has taken nothing for as long
+// as it may. The mutex is held.
+func (c *Conn) startDrain() {
+	if c.drain == nil && !c.over {
+		c.drain = time.AfterFunc(drainIdle, c.checkDrain)
+	}
+}
+
 func (c *Conn) checkDrain() {
 	c.mu.Lock()
 	idle := time.Since(c.lastTaken)
@@ -97,32 +103,30 @@ func (c *Conn) checkDrain() {
 // It does not wait.
 func (c *Conn) Replace() {
 	c.mu.Lock()
-	if !c.gotClose && !c.dead {
-		c.queueClose(packet.CodeReplaced, ErrReplaced.Error())
+	if c.state == open {
+		c.cause = &LostError{ErrReplaced}
+		c.closeCode, c.closeText = packet.CodeReplaced, ErrReplaced.Error()
+		c.said = true // what is queued has no time to go before it
+		c.step(closeAsked)
 		c.kick()
 	}
 	c.mu.Unlock()
 	time.AfterFunc(replaceGrace, func() { c.fail(ErrReplaced) })
 }
 
-// queueClose appends CLOSE to the control queue. The mutex is held.
-func (c *Conn) queueClose(code packet.Code, text string) {
-	payload := packet.AppendClose(nil, code, text)
-	c.put(&c.control, packet.Header{Type: packet.TypeClose}, payload, nil, nil)
-}
-
-// queueFarewells appends CLOSE and CLOSED when they are wanted and nothing is
-// queued before them any more. The mutex is held.
+// queueFarewells appends CLOSE and CLOSED when they are due and nothing is to
+// go before them any more. The mutex is held.
 func (c *Conn) queueFarewells() {
-	if c.bulk.bytes()+c.messages.bytes()+c.control.bytes()+len(c.ends) > 0 {
+	if !c.said && c.bulk.bytes()+c.messages.bytes()+c.control.bytes()+len(c.ends) > 0 {
 		return
 	}
-	if c.farewell {
-		c.farewell = false
-		c.queueClose(c.closeCode, c.closeText)
+	if c.closeDue {
+		c.closeDue, c.said = false, true
+		payload := packet.AppendClose(nil, c.closeCode, c.closeText)
+		c.put(&c.control, packet.Header{Type: packet.TypeClose}, payload, nil, nil)
 	}
-	if c.confirm {
-		c.confirm = false
+	if c.closedDue {
+		c.closedDue, c.said = false, true
 		c.put(&c.control, packet.Header{Type: packet.TypeClosed}, nil, nil, nil)
 	}
 }

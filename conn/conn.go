@@ -130,12 +130,14 @@ type Conn struct {
 	mu sync.Mutex // the send mutex: guards what follows; innermost of all locks
 
 	state     state
-	farewell  bool  // CLOSE is to be queued after all else
-	confirm   bool  // CLOSED is
+	closeDue  bool  // CLOSE is to be queued after all else
+	closedDue bool  // CLOSED is
+	said      bool  // nothing that is counted follows but what these two demand
 	finishing bool  // nothing more will be queued: the transport ends when all is out
-	gotClose  bool  // the peer has said CLOSE
+	mute      bool  // nothing can be written any more
 	dead      bool  // the transport is closed, or about to be
 	cause     error // why it was lost; nil: in order
+	writeErr  error // why writing failed
 	reading   bool  // the reader runs
 	writing   bool  // the flusher runs
 	over      bool  // HandleClosed was called, or is about to be
@@ -155,8 +157,7 @@ type Conn struct {
 	// what goes out at the next frame border without being counted
 	prefaced  bool
 	beatDue   bool
-	pongDue   bool
-	pong      packet.Ping
+	pongs     owedPongs // by kind
 	ackDue    bool
 	ackTold   uint64 // the position that the peer was last told
 	ackTimer  *time.Timer
@@ -174,8 +175,17 @@ type Conn struct {
 	out batch
 
 	// reader only
-	in parser
+	in      parser
+	goodbye packet.Type // CLOSE or CLOSED, the last of them that came in
 }
+
+// An owedPong is the answer to a PING: one for each kind, to the newest.
+type owedPong struct {
+	due  bool
+	ping packet.Ping
+}
+
+type owedPongs [packet.PingProbe + 1]owedPong
 
 // An ending is an END that waits until both queues are composed up to its
 // marks.
@@ -268,13 +278,14 @@ func (c *Conn) step(e event) (effect, bool) {
 	}
 	c.state = next
 	if effects&sendClose != 0 {
-		c.farewell = true
+		c.closeDue = true
 	}
 	if effects&sendClosed != 0 {
-		c.confirm = true
+		c.closedDue = true
 	}
 	if effects&finish != 0 {
 		c.finishing = true
+		c.startDrain()
 	}
 	if effects&abort != 0 {
 		c.dead = true
@@ -293,7 +304,7 @@ func (c *Conn) fail(cause error) {
 		c.mu.Unlock()
 		return
 	}
-	if c.state != closed {
+	if c.state != closed && c.cause == nil {
 		c.cause = &LostError{cause}
 	}
 	c.step(lost)

@@ -104,7 +104,7 @@ func (f *flow) probeDue(now time.Time, bulk bool) bool {
 	switch {
 	case f.lastProbe.IsZero():
 		return true
-	case f.probe != 0:
+	case f.probe != 0 && now.Sub(f.lastProbe) < rttLife: // after that it will not be answered
 		return false
 	case !f.holdSince.IsZero():
 		return f.inFlight() == 0

@@ -48,8 +48,8 @@ func (c *Conn) flush() {
 			}
 			c.mu.Lock()
 		}
-		if c.dead || !c.compose(time.Now()) {
-			if c.bits.Load() && !c.dead {
+		if c.dead || c.mute || !c.compose(time.Now()) {
+			if c.bits.Load() && !c.dead && !c.mute {
 				c.mu.Unlock()
 				continue
 			}
@@ -59,8 +59,7 @@ func (c *Conn) flush() {
 		c.mu.Unlock()
 
 		if err := c.write(); err != nil {
-			c.dropBatch()
-			c.fail(err)
+			c.unwritten(err)
 			continue // to end in the usual place
 		}
 		c.mu.Lock()
@@ -74,15 +73,17 @@ func (c *Conn) rest() {
 	c.control.idle()
 	c.messages.idle()
 	c.bulk.idle()
-	finished := c.finishing && !c.confirm && !c.dead && c.control.bytes() == 0
-	if !finished {
+	finished := c.finishing && !c.closedDue && !c.dead && !c.mute && c.control.bytes() == 0
+	if finished {
+		c.mute = true
+	} else {
 		c.writing = false
 	}
 	c.mu.Unlock()
 	if finished {
 		c.endTransport()
 		c.mu.Lock()
-		c.finishing, c.writing = false, false
+		c.writing = false
 		c.mu.Unlock()
 	}
 	c.settle()
@@ -94,7 +95,7 @@ func (c *Conn) mayGo(now time.Time) int {
 	if n < yieldBelow && c.bulk.bytes() > 0 {
 		n += min(c.bulk.bytes(), c.flow.room(now))
 	}
-	if c.ackDue || c.pongDue || c.beatDue {
+	if c.ackDue || c.beatDue || c.pongs != (owedPongs{}) {
 		n += packet.HeaderLen
 	}
 	return n + len(c.ends)
@@ -113,7 +114,7 @@ func (c *Conn) compose(now time.Time) bool {
 	c.pos += uint64(n)
 
 	room := 0
-	if c.bulk.bytes() > 0 {
+	if c.bulk.bytes() > 0 && !c.said {
 		room = c.flow.room(now)
 		c.watchHold()
 	}
@@ -121,8 +122,10 @@ func (c *Conn) compose(now time.Time) bool {
 	if room > 0 {
 		share = batchSize / 4 * 3
 	}
-	b.pieces, calls = c.messages.compose(b.pieces, share)
-	c.pos += uint64(calls)
+	if !c.said {
+		b.pieces, calls = c.messages.compose(b.pieces, share)
+		c.pos += uint64(calls)
+	}
 	if calls > 0 {
 		c.flow.lastCall = now
 	}
@@ -131,7 +134,9 @@ func (c *Conn) compose(now time.Time) bool {
 		b.pieces, bytes = c.bulk.compose(b.pieces, min(room, max(batchSize-n-calls, batchSize/4)))
 		c.pos += uint64(bytes)
 	}
-	c.composeEnds()
+	if !c.said {
+		c.composeEnds()
+	}
 	c.queueFarewells()
 	b.pieces, n = c.control.compose(b.pieces, int(^uint(0)>>1))
 	c.pos += uint64(n)
@@ -189,11 +194,13 @@ func (c *Conn) composeUncounted(now time.Time, pos uint64, bulk bool) {
 	}
 	var payload [packet.PingLen]byte
 	received := c.received.Load()
-	if c.pongDue {
-		c.pongDue, c.ackTold = false, received
-		pong := c.pong
-		pong.Position = received
-		add(packet.TypePong, packet.AppendPong(payload[:0], packet.Pong(pong)))
+	for kind := range c.pongs {
+		if owed := &c.pongs[kind]; owed.due {
+			c.ackTold = received
+			owed.ping.Position = received
+			add(packet.TypePong, packet.AppendPong(payload[:0], packet.Pong(owed.ping)))
+			*owed = owedPong{}
+		}
 	}
 	if c.ackDue {
 		c.ackDue = false
@@ -273,9 +280,11 @@ func (c *Conn) writeJoined() error {
 
 // written settles the batch: its pieces go back, or stay until acknowledged.
 func (c *Conn) written(now time.Time) {
-	c.lastTaken = now
 	b := &c.out
 	pos := b.end
+	if len(b.pieces) > 0 { // a beat that was taken is no progress
+		c.lastTaken = now
+	}
 	if !c.cfg.Retain {
 		for _, p := range b.pieces {
 			p.seg.release()
@@ -292,17 +301,31 @@ func (c *Conn) written(now time.Time) {
 			c.retained = append(c.retained, retained{p, pos})
 		}
 	}
-	clear(b.pieces)
-	b.pieces = b.pieces[:0]
+	b.forget()
 }
 
-// dropBatch gives back a batch that could not be written.
-func (c *Conn) dropBatch() {
+// forget lets go of what the batch points to: an idle connection would keep
+// segments from the pool and from the collector.
+func (b *batch) forget() {
+	clear(b.pieces)
+	clear(b.vectors)
+	b.pieces, b.vectors = b.pieces[:0], b.vectors[:0]
+}
+
+// unwritten gives back a batch that could not be written and ends the
+// connection. What the peer has said before it hung up, an orderly end perhaps,
+// is still read, for a moment at most.
+func (c *Conn) unwritten(err error) {
 	c.mu.Lock()
 	for _, p := range c.out.pieces {
 		p.seg.release()
 	}
-	c.out.pieces = c.out.pieces[:0]
+	c.out.forget()
+	c.mute, c.writeErr = true, err
+	if c.drain != nil {
+		c.drain.Stop()
+	}
+	c.drain = time.AfterFunc(lingerLongest, func() { c.fail(err) })
 	c.mu.Unlock()
 }
 

@@ -113,7 +113,8 @@ func Accept(nc net.Conn, cfg Config) (*Incoming, error) {
 }
 
 func accept(nc net.Conn, cfg Config) (*Incoming, error) {
-	if err := nc.SetDeadline(time.Now().Add(cfg.HandshakeTimeout)); err != nil {
+	deadline := time.Now().Add(cfg.HandshakeTimeout)
+	if err := nc.SetDeadline(deadline); err != nil {
 		return nil, err
 	}
 	header, body, err := readPacket(nc, packet.ClassicConn)
@@ -127,7 +128,7 @@ func accept(nc net.Conn, cfg Config) (*Incoming, error) {
 	in := &Incoming{ClientID: first.ClientID, Meta: first.Meta, nc: nc, cfg: cfg, packetID: first.PacketID}
 	peer, ok := packet.ParseHello(first.Hello, packet.RoleClient)
 	if !ok || peer.Min > packet.ProtocolVersion || peer.Max < packet.ProtocolVersion {
-		in.Refuse(geminio.ErrProtocolVersion)
+		in.refuse(geminio.ErrProtocolVersion, deadline)
 		return nil, geminio.ErrProtocolVersion
 	}
 	in.peer = peer
@@ -144,7 +145,7 @@ func (in *Incoming) Confirm(id uint64) (*Conn, error) {
 		hello.HeartbeatMS = uint32(in.cfg.Heartbeat / time.Millisecond)
 	}
 	answer := packet.ConnAckPacket{PacketID: in.packetID, ClientID: id, Hello: packet.AppendHello(nil, hello)}
-	if err := in.answer(answer.AppendTo(nil)); err != nil {
+	if err := in.answer(answer.AppendTo(nil), time.Now().Add(answerTimeout)); err != nil {
 		in.nc.Close()
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
@@ -152,7 +153,9 @@ func (in *Incoming) Confirm(id uint64) (*Conn, error) {
 }
 
 // Refuse tells the client the text of cause, and closes the connection.
-func (in *Incoming) Refuse(cause error) {
+func (in *Incoming) Refuse(cause error) { in.refuse(cause, time.Now().Add(answerTimeout)) }
+
+func (in *Incoming) refuse(cause error, deadline time.Time) {
 	text := cause.Error()
 	if text == "" {
 		text = "refused" // without a text it would be a success
@@ -168,12 +171,12 @@ func (in *Incoming) Refuse(cause error) {
 	wire := packet.AppendClassicHeader(answer.AppendTo(nil), packet.ClassicHeader{
 		Type: packet.ClassicDisConn, PacketID: in.cfg.PacketFactory.NewPacketID(),
 	})
-	_ = in.answer(wire) // it is refused, whether it hears so or not
+	_ = in.answer(wire, deadline) // it is refused, whether it hears so or not
 	in.nc.Close()
 }
 
-func (in *Incoming) answer(wire []byte) error {
-	if err := in.nc.SetDeadline(time.Now().Add(answerTimeout)); err != nil {
+func (in *Incoming) answer(wire []byte, deadline time.Time) error {
+	if err := in.nc.SetDeadline(deadline); err != nil {
 		return err
 	}
 	if _, err := in.nc.Write(wire); err != nil {

@@ -64,7 +64,7 @@ func (c *Conn) parseFrame(data []byte, s *slab.Slab) ([]byte, error) {
 		return nil, p.keep(data, packet.HeaderLen)
 	}
 	h := packet.ParseHeader(data)
-	if err := h.Check(); err != nil {
+	if err := c.check(h); err != nil {
 		return nil, err
 	}
 	need := needed(h)
@@ -73,6 +73,20 @@ func (c *Conn) parseFrame(data []byte, s *slab.Slab) ([]byte, error) {
 	}
 	frame := data[:need:need]
 	return data[need:], c.frame(h, frame[packet.HeaderLen:], s)
+}
+
+// check judges a header, also by what the peer has said before.
+func (c *Conn) check(h packet.Header) error {
+	if c.goodbye != 0 && h.Type.Counted() {
+		switch h.Type {
+		case packet.TypeCredit, packet.TypeCreditOpen, packet.TypeCreditMessage, packet.TypeCreditCall:
+		default:
+			if h.Type != packet.TypeClosed || c.goodbye == packet.TypeClosed {
+				return protocolError("%v behind %v", h.Type, c.goodbye)
+			}
+		}
+	}
+	return h.Check()
 }
 
 // keep starts to put a frame together.
@@ -94,7 +108,7 @@ func (c *Conn) complete(data []byte) ([]byte, error) {
 	}
 	h := packet.ParseHeader(*p.part)
 	if p.need == packet.HeaderLen {
-		if err := h.Check(); err != nil {
+		if err := c.check(h); err != nil {
 			return nil, err
 		}
 		if p.need = needed(h); len(*p.part) < p.need {

@@ -22,8 +22,14 @@ const (
 // for by settle.
 func (c *Conn) readLoop() {
 	err := c.read()
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF // an orderly end was said in frames
+	}
 	c.mu.Lock()
 	c.reading = false
+	if c.writeErr != nil {
+		err = c.writeErr
+	}
 	c.mu.Unlock()
 	c.fail(err)
 	c.settle()
@@ -36,9 +42,8 @@ func (c *Conn) read() (err error) {
 		return err
 	}
 	for {
-		data, s, err := r.next(&c.pinned)
+		data, s, err := c.next(r)
 		if len(data) > 0 {
-			c.heard.Store(int64(time.Since(c.born)))
 			if err := c.parse(data, s); err != nil {
 				return err
 			}
@@ -46,18 +51,24 @@ func (c *Conn) read() (err error) {
 			c.progress(len(data) < slab.Size)
 		}
 		if err != nil {
-			if err == io.EOF {
-				err = io.ErrUnexpectedEOF // an orderly end was said in frames
-			}
 			return err
 		}
 	}
 }
 
+// next reads. Whatever comes is a sign of life.
+func (c *Conn) next(r *reader) ([]byte, *slab.Slab, error) {
+	data, s, err := r.next(&c.pinned)
+	if len(data) > 0 {
+		c.heard.Store(int64(time.Since(c.born)))
+	}
+	return data, s, err
+}
+
 // readPreface reads the bytes with which each direction of protocol 2 begins.
 func (c *Conn) readPreface(r *reader) error {
 	for at := 0; at < len(packet.Preface); {
-		data, _, err := r.next(&c.pinned)
+		data, _, err := c.next(r)
 		for i, b := range data {
 			if at == len(packet.Preface) {
 				r.unread(data[i:])
@@ -153,7 +164,7 @@ func (c *Conn) handlePing(ping packet.Ping) error {
 		return protocolError("peer has sent %d counted bytes, %d were received", ping.Position, c.in.pos)
 	}
 	c.mu.Lock()
-	c.pongDue, c.pong = true, ping // one answer is owed: the newest
+	c.pongs[ping.Kind] = owedPong{due: true, ping: ping}
 	c.kick()
 	c.mu.Unlock()
 	if ping.Kind == packet.PingBeat {
@@ -176,12 +187,8 @@ func (c *Conn) handlePong(pong packet.Pong) error {
 }
 
 func (c *Conn) handleClose(msg packet.Close) error {
+	c.goodbye = packet.TypeClose
 	c.mu.Lock()
-	if c.gotClose {
-		c.mu.Unlock()
-		return protocolError("CLOSE twice")
-	}
-	c.gotClose = true
 	effects, ok := c.step(closeReceived)
 	c.mu.Unlock()
 	if !ok {
@@ -194,9 +201,14 @@ func (c *Conn) handleClose(msg packet.Close) error {
 }
 
 func (c *Conn) handleClosed() error {
+	c.goodbye = packet.TypeClosed
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.step(closedGot); !ok {
+	ok := !c.closeDue // else our CLOSE has not left yet
+	if ok {
+		_, ok = c.step(closedGot)
+	}
+	if !ok {
 		return protocolError("CLOSED out of place")
 	}
 	c.kick()

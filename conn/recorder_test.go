@@ -42,7 +42,8 @@ type recorder struct {
 	c       *Conn
 	compose func()                    // nil: nothing is owed
 	onClose func(packet.Code, string) // nil: Offline at once
-	keep    func(*slab.Slab)          // sees the slab of each part
+	onFrame func()
+	keep    func(*slab.Slab) // sees the slab of each part
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and made anew when something came
@@ -75,6 +76,9 @@ func (r *recorder) note(what string, f func()) {
 }
 
 func (r *recorder) HandleFrame(h packet.Header, payload []byte) error {
+	if r.onFrame != nil {
+		r.onFrame()
+	}
 	r.note("HandleFrame", func() {
 		r.frames = append(r.frames, frame{h, bytes.Clone(payload)})
 	})
@@ -175,7 +179,7 @@ func (r *recorder) until(t testing.TB, ok func() bool) {
 // ended waits for HandleClosed, checks the promises and returns the error.
 func (r *recorder) ended(t testing.TB) error {
 	t.Helper()
-	late := time.NewTimer(10 * soon)
+	late := time.NewTimer(soon)
 	defer late.Stop()
 	select {
 	case <-r.closed:

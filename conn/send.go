@@ -28,7 +28,7 @@ func (c *Conn) Append(class packet.Class, h packet.Header, fields, a, b []byte, 
 	q := c.queueOf(class)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.dead {
+	if c.dead || c.said {
 		return 0, c.gone(q, w)
 	}
 	if w != nil && !q.admit(w, packet.HeaderLen+len(fields)+len(a)+len(b)) {
@@ -46,7 +46,7 @@ func (c *Conn) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (n 
 	q := &c.bulk
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.dead {
+	if c.dead || c.said {
 		return 0, c.gone(q, w)
 	}
 	if w != nil && !q.admit(w, packet.HeaderLen+min(len(p), packet.MaxPayload)) {
@@ -85,7 +85,7 @@ func (c *Conn) put(q *queue, h packet.Header, fields, a, b []byte) {
 // queued so far has been composed.
 func (c *Conn) AppendEnd(stream uint32) {
 	c.mu.Lock()
-	if !c.dead {
+	if !c.dead && !c.said {
 		c.ends = append(c.ends, ending{stream, c.messages.queued, c.bulk.queued})
 		c.kick()
 	}
@@ -139,7 +139,7 @@ func (c *Conn) Kick() {
 
 // kick starts the flusher if it does not run. The mutex is held.
 func (c *Conn) kick() {
-	if c.writing || c.dead || c.handler == nil {
+	if c.writing || c.dead || c.mute || c.handler == nil {
 		return
 	}
 	c.writing = true

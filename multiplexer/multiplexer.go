@@ -86,7 +86,7 @@ func New(link Link, owner Owner, cfg Config) *Multiplexer {
 	if link.Client() {
 		m.nextID = 3
 	}
-	m.opens.allow(cfg.Peer.OpenCredit)
+	_ = m.opens.allow(cfg.Peer.OpenCredit) // the first one fits
 	m.peerOpens = newPeerOpens(cfg)
 	cfg.Budget.Reserve(cfg.StreamWindow - cfg.MinStreamWindow)
 

@@ -33,11 +33,27 @@ type opens struct {
 	wait     wait.Queue
 }
 
-func (o *opens) allow(c packet.CreditOpen) {
-	if c.Opens > o.limit {
-		o.limit = c.Opens
-		o.grants = append(o.grants, grant{c.Opens, c.StreamWindow, c.MessageWindow})
+// mostGrants bounds the memory that unused grants take: a peer that gives open
+// credit in more pieces than this, ahead of its use, only wants to fill it.
+const mostGrants = 16 << 10
+
+// allow notes a grant, unless it allows nothing newly. One with the windows of
+// the last extends that.
+func (o *opens) allow(c packet.CreditOpen) error {
+	if c.Opens <= o.limit {
+		return nil
 	}
+	g := grant{c.Opens, c.StreamWindow, c.MessageWindow}
+	switch n := len(o.grants); {
+	case n > 0 && o.grants[n-1].streamWindow == g.streamWindow && o.grants[n-1].messageWindow == g.messageWindow:
+		o.grants[n-1].upto = g.upto
+	case n == mostGrants:
+		return protocolError("more than %d CREDIT_OPEN ahead", n)
+	default:
+		o.grants = append(o.grants, g)
+	}
+	o.limit = c.Opens
+	return nil
 }
 
 // windows returns those of the next stream.
@@ -109,10 +125,10 @@ func (m *Multiplexer) handleCreditOpen(payload []byte) error {
 		return err
 	}
 	m.mu.Lock()
-	m.opens.allow(c)
+	defer m.mu.Unlock()
+	err = m.opens.allow(c)
 	m.opens.next()
-	m.mu.Unlock()
-	return nil
+	return err
 }
 
 // peerOpens is the credit that the peer is given for streams, guarded by the
@@ -122,7 +138,7 @@ type peerOpens struct {
 
 	allowed  uint32 // streams that it may ever open
 	opened   uint32 // that it has opened
-	accepted uint32 // that the application has taken
+	accepted uint32 // that the application has taken or refused
 	finished uint32 // that are gone
 	grants   []grant
 }
@@ -174,7 +190,8 @@ func (p *peerOpens) target() uint32 {
 	return min(p.accepted+p.backlog, p.finished+p.most)
 }
 
-// Accepted says that the application has taken one more stream of the peer.
+// Accepted says that the application has taken, or refused, one more stream of
+// the peer. It is called once for each.
 func (m *Multiplexer) Accepted() {
 	m.mu.Lock()
 	m.peerOpens.accepted++

@@ -22,7 +22,7 @@ type side struct {
 	closed   chan error
 }
 
-func (s *side) NewDialogue(*Dialogue) Receiver { return nobody{} }
+func (s *side) NewDialogue(d *Dialogue) Receiver { return nobody{s, d} }
 
 func (s *side) HandleOpen(d *Dialogue) {
 	d.Accept()
@@ -38,11 +38,21 @@ func (s *side) Close() {
 	s.c.Close()
 }
 
-type nobody struct{}
+// nobody is the receiver of a dialogue without an application.
+type nobody struct {
+	s *side
+	d *Dialogue
+}
 
 func (nobody) HandleFrame(packet.Header, []byte) error      { return nil }
 func (nobody) HandleBody(uint8, uint64, []byte, bool) error { return nil }
-func (nobody) HandleOver(Ending)                            {}
+
+// HandleOver gives back the window for messages, as an application would.
+func (n nobody) HandleOver(Ending) {
+	if n.d.StreamID() != defaultStream {
+		n.s.m.cfg.Budget.Give(n.d.MessageWindow() - n.s.m.cfg.MinMessageWindow)
+	}
+}
 
 // stream is a dialogue with the addresses of its connection.
 type stream struct {

@@ -27,12 +27,17 @@ func (d *Dialogue) Read(p []byte) (n int, err error) {
 	}
 	n = r.buffer.read(p)
 	d.consumed(n)
-	if r.buffer.size > 0 {
-		if w := r.readers.Front(); w != nil {
-			w.Wake()
-		}
-	}
+	d.wakeNext()
 	return n, nil
+}
+
+// wakeNext wakes a reader that waits, if there is something for it. The lock is
+// held.
+func (d *Dialogue) wakeNext() {
+	r := &d.receiving
+	if w := r.readers.Front(); w != nil && r.buffer.size > 0 {
+		w.Wake()
+	}
 }
 
 // awaitBytes waits until something can be read, with peek only until it is
@@ -96,33 +101,51 @@ func (d *Dialogue) WriteTo(w io.Writer) (n int64, err error) {
 			}
 			return n, err
 		}
-		c := r.buffer.pop()
-		r.buffer.size -= len(c.b)
-		size := len(c.b)
-		r.Unlock()
-		k, err := w.Write(c.b)
-		r.Lock()
-		if k < 0 || k > size {
-			k, err = size, errInvalidWrite
-		}
+		k, err := d.handOut(w)
 		n += int64(k)
-		d.consumed(k)
-		if k < size && err == nil {
-			err = io.ErrShortWrite
-		}
-		switch c.b = c.b[k:]; {
-		case k == size:
-			c.free()
-		case r.discard:
-			d.consumed(size - k)
-			c.free()
-		default:
-			r.buffer.pushFront(c)
-			r.buffer.size += size - k
-		}
 		if err != nil {
 			return n, err
 		}
+	}
+}
+
+// handOut writes the first chunk to w and returns how much of it w took. The
+// lock is held, but not while w writes, and it is held again if w panics.
+func (d *Dialogue) handOut(w io.Writer) (k int, err error) {
+	r := &d.receiving
+	c := r.buffer.pop()
+	size := len(c.b)
+	r.buffer.size -= size
+	d.wakeNext()
+	r.Unlock()
+	defer func() {
+		r.Lock()
+		d.takeBack(c, k)
+	}()
+	k, err = w.Write(c.b)
+	switch {
+	case k < 0 || k > size:
+		k, err = size, errInvalidWrite
+	case k < size && err == nil:
+		err = io.ErrShortWrite
+	}
+	return k, err
+}
+
+// takeBack settles a chunk that was handed out and of which k bytes were taken.
+func (d *Dialogue) takeBack(c *chunk, k int) {
+	r := &d.receiving
+	d.consumed(k)
+	switch c.b = c.b[k:]; {
+	case len(c.b) == 0:
+		c.free()
+	case r.discard:
+		d.consumed(len(c.b))
+		c.free()
+	default:
+		r.buffer.pushFront(c)
+		r.buffer.size += len(c.b)
+		d.wakeNext()
 	}
 }
 
@@ -132,12 +155,7 @@ var errInvalidWrite = errors.New("writer returned an impossible count")
 // arrives is dropped, and the peer's writes fail. Reads return io.EOF. It
 // returns nil, also the second time.
 func (d *Dialogue) CloseRead() error {
-	d.stopReading(io.EOF, true)
-	r := &d.receiving
-	r.Lock()
-	stop := r.half == flowing
-	r.Unlock()
-	if stop && d.Begin() {
+	if d.stopReading(io.EOF, true) && d.Begin() {
 		h := packet.Header{Type: packet.TypeStopSending, Stream: d.id}
 		payload := packet.AppendStopSending(nil, packet.StopSending{Code: uint32(packet.CodeCancelled)})
 		_, _ = d.m.link.Append(packet.Control, h, payload, nil, nil, nil) // it fails only when nobody is left to be told
@@ -148,8 +166,9 @@ func (d *Dialogue) CloseRead() error {
 
 // stopReading makes Read return err: behind the bytes that are there, or, with
 // discard, at once. The first cause stays, but that this side does not read
-// counts more than what the peer did.
-func (d *Dialogue) stopReading(err error, discard bool) {
+// counts more than what the peer did. It returns whether the peer must be told
+// to stop: it may send more, and nobody has wanted to discard that before.
+func (d *Dialogue) stopReading(err error, discard bool) (tell bool) {
 	r := &d.receiving
 	r.Lock()
 	defer r.Unlock()
@@ -157,6 +176,7 @@ func (d *Dialogue) stopReading(err error, discard bool) {
 		r.err = err
 	}
 	if discard {
+		tell = r.half == flowing && !r.discard
 		r.discard = true
 		n := r.buffer.clear()
 		d.m.unread.Add(int64(-n))
@@ -167,6 +187,7 @@ func (d *Dialogue) stopReading(err error, discard bool) {
 		r.due.stop()
 	}
 	r.readers.WakeAll()
+	return tell
 }
 
 // handleData takes a part of a DATA frame.

@@ -280,7 +280,7 @@ func (d *Dialogue) SetWriteDeadline(t time.Time) error {
 	s := &d.sendingHalf
 	s.Lock()
 	defer s.Unlock()
-	if s.err == net.ErrClosed && !s.fin {
+	if s.err == net.ErrClosed {
 		return nil
 	}
 	if s.due.set(t, d.writeExpired) {

@@ -35,7 +35,7 @@ func runClient(ctx context.Context, file string, span time.Duration) (err error)
 
 	opts := client.NewEndOptions()
 	opts.SetRegisterLocalRPCs(&geminio.MethodRPC{Method: "echo", RPC: echo})
-	opts.SetWaitRemoteRPCs("echo", "measure", "send")
+	opts.SetWaitRemoteRPCs("echo", "send", "hash", "measure")
 	end, err := client.NewEnd("tcp", peer.addr, opts)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -43,10 +43,18 @@ func runClient(ctx context.Context, file string, span time.Duration) (err error)
 	defer end.Close()
 	context.AfterFunc(ctx, func() { end.Close() })
 
+	// The file goes to a copy, so that the disk takes part as it would.
+	tmp, err := os.CreateTemp("", "geminio-demo-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(tmp.Name())
+	defer tmp.Close()
+
 	show := newShow()
 	show.say("two processes, one connection: %s", peer.addr)
 	t := &table{}
-	for _, stage := range stages(ctx, end, file, size, span, t) {
+	for _, stage := range stages(ctx, end, file, size, tmp, span, t) {
 		if err := show.during(stage.name, stage.total, stage.run); err != nil {
 			return fmt.Errorf("%s: %w", stage.name, err)
 		}
@@ -62,20 +70,28 @@ type stage struct {
 }
 
 // stages add their figures to t.
-func stages(ctx context.Context, end geminio.End, file string, size int64, span time.Duration, t *table) []stage {
+func stages(ctx context.Context, end geminio.End, file string, size int64, tmp *os.File, span time.Duration, t *table) []stage {
 	return []stage{
 		{"file", size, func(done *atomic.Int64) error {
-			took, err := receiveFile(ctx, end, file, done)
-			t.addFile(done.Load(), took)
+			begin := time.Now()
+			err := receiveFile(ctx, end, file, io.MultiWriter(tmp, (*counter)(done)))
+			t.addFile(done.Load(), time.Since(begin))
 			return err
+		}},
+		{"sha-256", size, func(done *atomic.Int64) error {
+			return compareHashes(ctx, end, file, tmp.Name(), (*counter)(done))
 		}},
 		{"calls", 0, func(*atomic.Int64) error {
 			own, err := measureCalls(ctx, end, span)
 			if err != nil {
 				return err
 			}
+			data, err := ask(ctx, end, "measure", "")
+			if err != nil {
+				return err
+			}
 			var theirs calls
-			err = askFor(ctx, end, "measure", "", &theirs)
+			err = json.Unmarshal(data, &theirs)
 			t.addCalls(toServer, own)
 			t.addCalls(toClient, theirs)
 			return err
@@ -117,50 +133,46 @@ func fileToSend(ctx context.Context, file string) (name string, size int64, err 
 	return name, info.Size(), err
 }
 
-// receiveFile asks for the file, copies the stream that the server opens for
-// it to a temporary file, and compares the hashes of both.
-func receiveFile(ctx context.Context, end geminio.End, name string, done *atomic.Int64) (took time.Duration, err error) {
-	tmp, err := os.CreateTemp("", "geminio-demo-*")
-	if err != nil {
-		return 0, err
-	}
-	defer os.Remove(tmp.Name())
-	defer tmp.Close()
-
-	begin := time.Now()
+// receiveFile asks for the file, and copies the stream that the server opens
+// for it to w.
+func receiveFile(ctx context.Context, end geminio.End, name string, w io.Writer) error {
 	asked := make(chan error, 1)
-	var want string
 	go func() {
-		err := askFor(ctx, end, "send", name, &want)
+		_, err := ask(ctx, end, "send", name)
 		asked <- err
 		if err != nil {
-			end.Close() // no stream will come
+			end.Close() // no stream will come, or not all of it
 		}
 	}()
 	stream, err := end.AcceptStream()
-	if err != nil {
-		if cause := <-asked; cause != nil {
-			err = cause
-		}
-		return 0, err
+	if err == nil {
+		defer stream.Close()
+		_, err = io.Copy(w, stream)
 	}
-	defer stream.Close()
+	if cause := <-asked; cause != nil {
+		return cause
+	}
+	return err
+}
 
-	if _, err := io.Copy(io.MultiWriter(tmp, (*counter)(done)), stream); err != nil {
-		return 0, err
-	}
-	took = time.Since(begin)
-	if err := <-asked; err != nil {
-		return 0, err
-	}
-	got, err := hashOf(tmp)
+// compareHashes has the server hash the file while this side hashes the copy.
+func compareHashes(ctx context.Context, end geminio.End, file, dup string, progress io.Writer) error {
+	call, err := end.CallAsync(ctx, "hash", end.NewRequest([]byte(file)), nil)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if got != want {
-		return 0, fmt.Errorf("%d bytes arrived with SHA-256 %s, sent was %s", done.Load(), got, want)
+	got, err := hashOf(dup, progress)
+	if err != nil {
+		return err
 	}
-	return took, nil
+	<-call.Done
+	if call.Error != nil {
+		return call.Error
+	}
+	if want := string(call.Response.Data()); got != want {
+		return fmt.Errorf("what arrived has SHA-256 %s, what was sent %s", got, want)
+	}
+	return nil
 }
 
 // counter counts the bytes written to it.
@@ -171,13 +183,13 @@ func (c *counter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// askFor calls a method of the server that answers in JSON.
-func askFor(ctx context.Context, end geminio.End, method, arg string, result any) error {
+// ask calls a method of the server.
+func ask(ctx context.Context, end geminio.End, method, arg string) ([]byte, error) {
 	rsp, err := end.Call(ctx, method, end.NewRequest([]byte(arg)))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return json.Unmarshal(rsp.Data(), result)
+	return rsp.Data(), nil
 }
 
 // fetchPages fetches a page over HTTP again and again, through connections that

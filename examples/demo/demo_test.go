@@ -130,4 +130,5 @@ func TestTheServerEndsWithTheProcessThatStartedIt(t *testing.T) {
 	require.NoError(t, err)
 	var exit *exec.ExitError
 	require.ErrorAs(t, cmd.Wait(), &exit)
+	assert.Equal(t, 1, exit.ExitCode(), "it ended, nobody killed it")
 }

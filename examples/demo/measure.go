@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -34,6 +35,12 @@ type rate struct {
 // calls are the measurements of one direction.
 type calls struct {
 	Serial, Parallel rate
+}
+
+// encode is for a response.
+func (c calls) encode() []byte {
+	data, _ := json.Marshal(c) // numbers alone: it cannot fail
+	return data
 }
 
 // measureCalls calls the peer's echo, one call after another and then many at
@@ -121,13 +128,15 @@ func measureMessages(ctx context.Context, end geminio.End, span time.Duration) (
 	return serial, async, nil
 }
 
-// hashOf returns the SHA-256 of the whole file.
-func hashOf(f *os.File) (string, error) {
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
+// hashOf returns the SHA-256 of a file, and writes to progress what it reads.
+func hashOf(name string, progress io.Writer) (string, error) {
+	f, err := os.Open(name)
+	if err != nil {
 		return "", err
 	}
+	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	if _, err := io.Copy(io.MultiWriter(h, progress), f); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -46,15 +45,25 @@ func runServer(ctx context.Context, span time.Duration) error {
 	defer end.Close()
 	context.AfterFunc(ctx, func() { end.Close() })
 
-	if err := end.Register(ctx, "measure", func(ctx context.Context, _ geminio.Request, rsp geminio.Response) {
-		answer(rsp)(measureCalls(ctx, end, span))
-	}); err != nil {
-		return err
+	methods := map[string]geminio.RPC{
+		"send": func(_ context.Context, req geminio.Request, rsp geminio.Response) {
+			rsp.SetError(sendFile(end, string(req.Data())))
+		},
+		"hash": func(_ context.Context, req geminio.Request, rsp geminio.Response) {
+			hash, err := hashOf(string(req.Data()), io.Discard)
+			rsp.SetData([]byte(hash))
+			rsp.SetError(err)
+		},
+		"measure": func(ctx context.Context, _ geminio.Request, rsp geminio.Response) {
+			result, err := measureCalls(ctx, end, span)
+			rsp.SetData(result.encode())
+			rsp.SetError(err)
+		},
 	}
-	if err := end.Register(ctx, "send", func(_ context.Context, req geminio.Request, rsp geminio.Response) {
-		answer(rsp)(sendFile(end, string(req.Data())))
-	}); err != nil {
-		return err
+	for method, rpc := range methods {
+		if err := end.Register(ctx, method, rpc); err != nil {
+			return err
+		}
 	}
 	go acknowledge(ctx, end)
 
@@ -79,40 +88,23 @@ func acknowledge(ctx context.Context, end geminio.End) {
 	}
 }
 
-// sendFile copies a file to a stream of its own, and tells its hash.
-func sendFile(end geminio.End, name string) (string, error) {
+// sendFile copies a file to a stream of its own.
+func sendFile(end geminio.End, name string) error {
 	f, err := os.Open(name)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer f.Close()
 	stream, err := end.OpenStream()
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer stream.Close()
-	if _, err := io.Copy(stream, f); err != nil {
-		return "", err
-	}
-	if err := stream.Close(); err != nil {
-		return "", err
-	}
-	return hashOf(f)
+	_, err = io.Copy(stream, f)
+	return err
 }
 
 // echo answers with what it was sent.
 func echo(_ context.Context, req geminio.Request, rsp geminio.Response) {
 	rsp.SetData(req.Data())
-}
-
-// answer returns what puts a result into rsp.
-func answer(rsp geminio.Response) func(result any, err error) {
-	return func(result any, err error) {
-		if err == nil {
-			var data []byte
-			data, err = json.Marshal(result)
-			rsp.SetData(data)
-		}
-		rsp.SetError(err)
-	}
 }

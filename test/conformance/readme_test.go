@@ -40,7 +40,7 @@ func run(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
-func root(t *testing.T) string {
+func moduleRoot(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs("../..")
 	require.NoError(t, err)
@@ -59,7 +59,7 @@ func TestReadmeProgramRunsAgainstACloneOfTheLibrary(t *testing.T) {
 	for _, line := range strings.Split(block(t, string(text), "sh", 1), "\n") {
 		if strings.HasPrefix(line, "go ") {
 			commands++
-			args := strings.Fields(strings.ReplaceAll(line, "../geminio", root(t)))
+			args := strings.Fields(strings.ReplaceAll(line, "../geminio", moduleRoot(t)))
 			run(t, dir, args[0], args[1:]...)
 		}
 	}
@@ -91,7 +91,7 @@ require (
 	github.com/singchia/go-timer/v2 v2.2.2 // indirect
 )
 
-replace github.com/singchia/geminio => ` + root(t) + "\n",
+replace github.com/singchia/geminio => ` + moduleRoot(t) + "\n",
 	}
 	for name, content := range files {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))

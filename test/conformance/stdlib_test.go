@@ -195,7 +195,7 @@ func TestTLSRunsOverAStream(t *testing.T) {
 	require.NoError(t, harness.Get(t, wrote, "the end of Write"))
 	require.NoError(t, harness.Get(t, echoed, "the end of the echo"))
 	require.True(t, string(payload) == string(got), "the bytes came back changed")
-	require.NoError(t, tc.Close())
+	_ = tc.Close() // the peer has closed: nobody takes its farewell
 }
 
 // Arith is served by net/rpc.

@@ -122,7 +122,6 @@ var breaches = map[string]func(allowed packet.Hello) [][]byte{
 	"data behind FIN": func(packet.Hello) [][]byte {
 		return [][]byte{harness.Frame(packet.TypeData, packet.FlagFIN, 1, nil), data(1, 1)}
 	},
-	"data behind END":          func(packet.Hello) [][]byte { return [][]byte{open(3), frame(packet.TypeEnd, 3, nil), data(3, 1)} },
 	"empty data":               func(packet.Hello) [][]byte { return [][]byte{data(1, 0)} },
 	"CLOSED that nobody asked": func(packet.Hello) [][]byte { return [][]byte{frame(packet.TypeClosed, 0, nil)} },
 	"a frame behind CLOSE": func(packet.Hello) [][]byte {
@@ -212,6 +211,9 @@ var tolerated = map[string]func(allowed packet.Hello) [][]byte{
 	"frames of a retired stream": func(packet.Hello) [][]byte {
 		reset := frame(packet.TypeReset, 3, packet.AppendReset(nil, 5, "changed my mind"))
 		return [][]byte{open(3), data(3, 10), reset, data(3, 10), credit(3, 1<<20), frame(packet.TypeEnd, 3, nil)}
+	},
+	"data behind END": func(packet.Hello) [][]byte {
+		return [][]byte{open(3), frame(packet.TypeEnd, 3, nil), data(3, 1)} // retired by then
 	},
 	"a BLOCKED that is old": func(packet.Hello) [][]byte {
 		return [][]byte{frame(packet.TypeBlocked, 0, packet.AppendBlocked(nil, packet.Blocked{What: packet.BlockedRequests, At: 1}))}

@@ -41,20 +41,22 @@ func newTarget(t *testing.T, sopts *server.EndOptions) *target {
 			if err != nil {
 				break
 			}
-			_ = end.Hijack(serveStranger)
 			all = append(all, end)
-			if string(end.Meta()) == "raw" {
-				select {
-				case tg.ends <- end:
-				default:
-				}
+			if string(end.Meta()) != "raw" {
+				go func() { _ = end.Register(context.Background(), "echo", harness.EchoRPC) }()
+				continue
+			}
+			_ = end.Hijack(serveStranger)
+			select {
+			case tg.ends <- end:
+			default:
 			}
 		}
 		for _, end := range all {
 			end.Close()
 		}
 	}()
-	tg.honest, err = client.NewEndWithDialer(tg.net.Dial, harness.ClientOptions())
+	tg.honest, err = tg.dial()
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		tg.honest.Close()
@@ -63,6 +65,13 @@ func newTarget(t *testing.T, sopts *server.EndOptions) *target {
 	})
 	tg.serves(t)
 	return tg
+}
+
+// dial connects an honest client, which waits until it can call "echo".
+func (tg *target) dial() (geminio.End, error) {
+	opts := harness.ClientOptions()
+	opts.SetWaitRemoteRPCs("echo")
+	return client.NewEndWithDialer(tg.net.Dial, opts)
 }
 
 // serveStranger echoes, but for "wait", which runs until nobody wants it.
@@ -82,7 +91,7 @@ func (tg *target) serves(t *testing.T) {
 	_, err := tg.honest.Call(ctx, "echo", tg.honest.NewRequest(nil))
 	require.NoError(t, err, "the honest client is not served")
 	harness.Within(t, harness.Soon, "a newcomer's call", func() {
-		end, err := client.NewEndWithDialer(tg.net.Dial, harness.ClientOptions())
+		end, err := tg.dial()
 		if err != nil {
 			t.Error(err)
 			return

@@ -47,7 +47,12 @@ type wire struct {
 
 func wired(t *testing.T, copts *client.EndOptions, sopts *server.EndOptions) wire {
 	t.Helper()
-	w := wire{crec: &harness.Recorder{}, srec: &harness.Recorder{}}
+	return wiredTo(t, &harness.Recorder{}, copts, sopts)
+}
+
+func wiredTo(t *testing.T, srec *harness.Recorder, copts *client.EndOptions, sopts *server.EndOptions) wire {
+	t.Helper()
+	w := wire{crec: &harness.Recorder{}, srec: srec}
 	w.cc, w.sc = memnet.Pipe()
 	copts, sopts = client.MergeEndOptions(copts), server.MergeEndOptions(sopts)
 	copts.SetDelegate(w.crec)
@@ -131,12 +136,12 @@ func TestSmallerIntervalOfBothSidesCounts(t *testing.T) {
 
 func TestASlowHeartbeatCallbackHoldsUpNothing(t *testing.T) {
 	virtual(t, func(t *testing.T) {
-		w := wired(t, nil, nil)
 		release := make(chan struct{})
-		w.srec.Beat = func(delegate.ConnDescriber) error {
+		rec := &harness.Recorder{Beat: func(delegate.ConnDescriber) error {
 			<-release
 			return nil
-		}
+		}}
+		w := wiredTo(t, rec, nil, nil)
 		require.NoError(t, w.s.Hijack(harness.Echo))
 		time.Sleep(5*interval + time.Second)
 		require.Equal(t, "on", call(t, w.c, "echo", "on"))
@@ -230,6 +235,7 @@ func TestTwoEndsLiveOnThoughTheirSharedTimerIsClosed(t *testing.T) {
 				shared := timer.NewTimer(timer.WithTimeInterval(100 * time.Millisecond))
 				if name == "paused" {
 					defer shared.Close()
+					defer shared.Moveon()
 				}
 				copts, sopts := client.NewEndOptions(), server.NewEndOptions()
 				copts.SetTimer(shared)
@@ -331,6 +337,7 @@ func TestAHandshakeWithASilentPeerEndsAfterTenSeconds(t *testing.T) {
 					_, err := mine.Write([]byte("x"))
 					require.Error(t, err, "the connection is left open")
 					require.NoError(t, peer.Close())
+					time.Sleep(2 * time.Second) // the dribble ends too
 				})
 			})
 		}

@@ -21,7 +21,9 @@ type Raw struct {
 	ClientID uint64
 	Peer     packet.Hello // what the server allows
 
-	tb testing.TB
+	tb       testing.TB
+	prefaced bool // the server's preface was read
+	sent     uint64
 }
 
 // RawHello is what a Raw allows its peer: much.
@@ -95,13 +97,6 @@ func Shake(nc net.Conn, h packet.Hello) (*Raw, error) {
 	if _, err := nc.Write([]byte(packet.Preface)); err != nil {
 		return nil, err
 	}
-	preface := make([]byte, len(packet.Preface))
-	if _, err := io.ReadFull(nc, preface); err != nil {
-		return nil, err
-	}
-	if !bytes.Equal(preface, []byte(packet.Preface)) {
-		return nil, errors.New("no preface")
-	}
 	_ = nc.SetDeadline(time.Time{})
 	return &Raw{Conn: nc, ClientID: ack.ClientID, Peer: peer}, nil
 }
@@ -112,14 +107,29 @@ func Frame(t packet.Type, flags packet.Flags, stream uint32, payload []byte) []b
 	return append(f, payload...)
 }
 
-// Send sends frames. That the peer has hung up is no failure.
+// Send sends whole frames. That the peer has hung up is no failure.
 func (r *Raw) Send(frames ...[]byte) {
+	for _, f := range frames {
+		if packet.ParseHeader(f).Type.Counted() {
+			r.sent += uint64(len(f))
+		}
+	}
 	_ = r.SetWriteDeadline(time.Now().Add(Soon))
 	_, _ = r.Write(bytes.Join(frames, nil))
 }
 
-// Next returns the next frame.
+// Next returns the next frame. The server's preface comes with its first one.
 func (r *Raw) Next() (packet.Header, []byte, error) {
+	if !r.prefaced {
+		preface := make([]byte, len(packet.Preface))
+		if _, err := io.ReadFull(r, preface); err != nil {
+			return packet.Header{}, nil, err
+		}
+		if !bytes.Equal(preface, []byte(packet.Preface)) {
+			return packet.Header{}, nil, errors.New("no preface")
+		}
+		r.prefaced = true
+	}
 	head := make([]byte, packet.HeaderLen)
 	if _, err := io.ReadFull(r, head); err != nil {
 		return packet.Header{}, nil, err
@@ -172,7 +182,7 @@ func (r *Raw) MustEnd(why string) {
 // Alive tells that the peer answers a PING within Soon.
 func (r *Raw) Alive() bool {
 	const opaque = 0xfeedbeef
-	r.Send(Frame(packet.TypePing, 0, 0, packet.AppendPing(nil, packet.Ping{Kind: packet.PingProbe, Opaque: opaque})))
+	r.Send(Frame(packet.TypePing, 0, 0, packet.AppendPing(nil, packet.Ping{Kind: packet.PingProbe, Opaque: opaque, Position: r.sent})))
 	_ = r.SetReadDeadline(time.Now().Add(Soon))
 	for {
 		h, payload, err := r.Next()

@@ -46,7 +46,7 @@ func (s *sink) drain(nc net.Conn, buf int) {
 // be called before or after they were written.
 func (s *sink) waitFor(total int64) error {
 	s.target.Store(total)
-	for s.total.Load() != total {
+	for s.total.Load() < total {
 		select {
 		case <-s.reached:
 		case err := <-s.failed:

@@ -49,7 +49,7 @@ func (c *clockwork) Run(n int) error {
 func (c *clockwork) Close() { c.closed = true }
 
 func TestADuelComparesTheOperationsOfBothAndClosesThem(t *testing.T) {
-	ours, ref := &clockwork{perOp: 10 * time.Microsecond}, &clockwork{perOp: 20 * time.Microsecond}
+	ours, ref := &clockwork{perOp: 10 * time.Microsecond}, &clockwork{perOp: time.Millisecond}
 	c := between("clockwork", perOp, mark{},
 		func() (load.Load, error) { return ours, nil },
 		func() (load.Load, error) { return ref, nil })
@@ -57,7 +57,7 @@ func TestADuelComparesTheOperationsOfBothAndClosesThem(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, rows, 1)
 	assert.Len(t, rows[0].ratio, 3)
-	assert.InDelta(t, 0.5, median(rows[0].ratio), 0.25)
+	assert.Less(t, median(rows[0].ratio), 0.5) // 0.01 on a machine that does nothing else
 	assert.True(t, ours.closed && ref.closed)
 }
 

@@ -1,0 +1,205 @@
+package conn
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// at is a moment of the virtual time of these tests.
+func at(d time.Duration) time.Time { return time.Unix(1000, 0).Add(d) }
+
+func TestTheCap(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		rtt  time.Duration
+		rate float64
+		call time.Duration // before now; 0: none
+		want int
+	}{
+		{"round trip unknown", 0, 0, 0, capLeast},
+		{"round trip unknown, beside a call", 0, 0, time.Millisecond, capBesideCalls},
+		{"near, slow", 100 * time.Microsecond, 1e8, 0, capLeast},
+		{"near, fast", 200 * time.Microsecond, 4e9, 0, 1e6},
+		{"near, just beside a call", 200 * time.Microsecond, 4e9, callsRecent - 1, capBesideCalls},
+		{"near, a call some time ago", 200 * time.Microsecond, 4e9, callsRecent, 1e6},
+		{"almost far", near - 1, 1e9, 0, 1249998},
+		{"far", near, 1, 0, capFar},
+		{"far, beside a call", 20 * time.Millisecond, 1, time.Millisecond, capFar},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := flow{rtt: tt.rtt, rate: tt.rate, rttAt: at(0)}
+			if tt.call > 0 {
+				f.lastCall = at(-tt.call)
+			}
+			require.Equal(t, tt.want, f.limit(at(0)))
+			require.Equal(t, tt.want, f.room(at(0)))
+			f.composed(at(0), 0, tt.want-1, uint64(tt.want-1))
+			require.Equal(t, 1, f.room(at(0)), "the frame that begins below the cap goes whole")
+			f.composed(at(0), uint64(tt.want-1), 64*kib, uint64(tt.want+64*kib-1))
+			require.Zero(t, f.room(at(0)))
+		})
+	}
+}
+
+func TestOnlyStreamBytesBeyondWhatIsAcknowledgedAreInFlight(t *testing.T) {
+	for range 50 {
+		seed := rand.Uint64()
+		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 1))
+			var f flow
+			var isStream []bool // each byte ever composed
+			for range 200 {
+				if rnd.IntN(3) > 0 {
+					other, n := rnd.IntN(20), rnd.IntN(20)
+					behind := rnd.IntN(5) // an END behind the stream bytes
+					start := uint64(len(isStream) + other)
+					for i := range other + n + behind {
+						isStream = append(isStream, i >= other && i < other+n)
+					}
+					f.composed(at(0), start, n, uint64(len(isStream)))
+				} else {
+					f.ack(at(0), f.acked+rnd.Uint64N(uint64(len(isStream))-f.acked+1))
+				}
+				want := 0
+				for _, stream := range isStream[f.acked:] {
+					if stream {
+						want++
+					}
+				}
+				require.Equal(t, want, f.inFlight())
+			}
+			f.ack(at(0), uint64(len(isStream)))
+			require.Zero(t, f.inFlight())
+			require.Empty(t, f.log)
+		})
+	}
+}
+
+func TestALowerRoundTripCountsAHigherOneOnlyWhenTheLowestHasExpired(t *testing.T) {
+	var f flow
+	f.measured(at(0), 500, false)
+	f.measured(at(1), 700, false)
+	require.EqualValues(t, 500, f.rtt)
+	f.measured(at(2), 400, false)
+	require.EqualValues(t, 400, f.rtt)
+	f.measured(at(2+rttLife), 900, false)
+	require.EqualValues(t, 400, f.rtt)
+	f.measured(at(3+rttLife), 900, false)
+	require.EqualValues(t, 900, f.rtt)
+	f.measured(at(3+rttLife), 1000, true)
+	require.EqualValues(t, 1000, f.rtt, "an unloaded one counts whatever was known")
+	f.measured(at(3+rttLife), 0, false)
+	require.EqualValues(t, 1, f.rtt, "0 means unknown")
+}
+
+// bulkFlow has a round trip measured at at(0) and bytes in flight.
+func bulkFlow() *flow {
+	f := &flow{rtt: 100 * time.Microsecond, rttAt: at(0), lastProbe: at(0), probes: 7}
+	f.composed(at(0), 0, 1000, 1000)
+	return f
+}
+
+func TestBulkIsHeldToMeasureBeforeTheLowestRoundTripExpires(t *testing.T) {
+	f := bulkFlow()
+	loaded := f.sendProbe(at(rttRenew - 2))
+	require.NotZero(t, f.room(at(rttRenew-1)))
+	require.Zero(t, f.room(at(rttRenew)))
+	require.False(t, f.probeDue(at(rttRenew), true), "something is in flight")
+	f.pong(at(rttRenew+1), loaded)
+	require.EqualValues(t, 100*time.Microsecond, f.rtt, "a PING that went before the hold decides nothing")
+
+	f.ack(at(rttRenew+time.Millisecond), 1000)
+	require.Zero(t, f.room(at(rttRenew+time.Millisecond)))
+	require.True(t, f.probeDue(at(rttRenew+time.Millisecond), true))
+	probe := f.sendProbe(at(rttRenew + time.Millisecond))
+	require.False(t, f.probeDue(at(rttRenew+time.Millisecond), true), "one is enough")
+	f.pong(at(rttRenew+time.Millisecond+300*time.Microsecond), probe)
+	require.EqualValues(t, 300*time.Microsecond, f.rtt, "it decides, though it is higher")
+	require.NotZero(t, f.room(at(rttRenew+2*time.Millisecond)))
+	require.Equal(t, at(rttRenew+time.Millisecond+300*time.Microsecond), f.rttAt)
+}
+
+func TestAHoldEndsWithoutAnAnswer(t *testing.T) {
+	f := bulkFlow()
+	require.Zero(t, f.room(at(rttRenew)))
+	require.Zero(t, f.room(at(rttRenew+holdLongest)))
+	now := at(rttRenew + holdLongest + 1)
+	require.NotZero(t, f.room(now))
+	require.EqualValues(t, 100*time.Microsecond, f.rtt, "what is known stays")
+	require.NotZero(t, f.room(now.Add(rttRenew-1)))
+	require.Zero(t, f.room(now.Add(rttRenew)))
+}
+
+func TestNothingIsHeldWhereThatIsOfNoUse(t *testing.T) {
+	idle := bulkFlow()
+	idle.ack(at(1), 1000)
+	require.NotZero(t, idle.room(at(rttRenew)), "nothing is in flight: any PING measures")
+	far := bulkFlow()
+	far.rtt = near
+	require.NotZero(t, far.room(at(rttRenew)))
+	unknown := bulkFlow()
+	unknown.rtt = 0
+	require.NotZero(t, unknown.room(at(rttRenew)))
+}
+
+func TestProbes(t *testing.T) {
+	var f flow
+	require.True(t, f.probeDue(at(0), false), "in the first batch, whatever it is")
+	first := f.sendProbe(at(0))
+	require.NotZero(t, first)
+	require.False(t, f.probeDue(at(probeEvery), true), "one at a time")
+	f.pong(at(5*time.Millisecond), first)
+	require.Equal(t, 5*time.Millisecond, f.rtt)
+	require.False(t, f.probeDue(at(probeEvery), false), "without bulk nothing is to be known")
+	require.False(t, f.probeDue(at(probeEvery-1), true))
+	require.True(t, f.probeDue(at(probeEvery), true))
+
+	second := f.sendProbe(at(probeEvery))
+	require.NotEqual(t, first, second)
+	f.pong(at(probeEvery+1), first)
+	f.pong(at(probeEvery+1), 0)
+	require.Equal(t, 5*time.Millisecond, f.rtt, "neither is the answer")
+	require.False(t, f.probeDue(at(probeEvery+rttLife-1), true))
+	require.True(t, f.probeDue(at(probeEvery+rttLife), true), "it will not be answered any more")
+}
+
+func TestARoundTellsTheRate(t *testing.T) {
+	var f flow
+	f.composed(at(0), 0, 0, roundLeast-1)
+	require.False(t, f.round.open, "too little for a round")
+	f.composed(at(time.Second), roundLeast-1, 1, roundLeast)
+	require.True(t, f.round.open)
+	f.composed(at(time.Second), roundLeast, 1000, roundLeast+1000)
+	f.ack(at(2*time.Second), roundLeast-1)
+	require.True(t, f.round.open)
+	require.Zero(t, f.rate)
+	f.ack(at(3*time.Second), roundLeast)
+	require.False(t, f.round.open)
+	require.InDelta(t, roundLeast/2./2, f.rate, 1, "half of the way up")
+	require.Zero(t, f.rtt, "a round alone does not tell a round trip")
+
+	up := f.rate
+	f.composed(at(3*time.Second), roundLeast+1000, 0, 3*roundLeast)
+	f.ack(at(3*time.Second+time.Millisecond), 3*roundLeast)
+	fast := 2. * roundLeast / 0.001
+	require.InDelta(t, up+(fast-up)/2, f.rate, 1)
+
+	up = f.rate
+	f.composed(at(4*time.Second), 3*roundLeast, 0, 4*roundLeast)
+	f.ack(at(5*time.Second), 4*roundLeast)
+	require.InDelta(t, up-(up-roundLeast)/8, f.rate, 1, "an eighth of the way down")
+}
+
+func TestARoundLowersTheRoundTripAndNeverRaisesIt(t *testing.T) {
+	f := flow{rtt: time.Millisecond, rttAt: at(0)}
+	f.composed(at(0), 0, 0, roundLeast)
+	f.ack(at(300*time.Microsecond), roundLeast)
+	require.Equal(t, 300*time.Microsecond, f.rtt)
+	f.composed(at(0), roundLeast, 0, 2*roundLeast)
+	f.ack(at(20*time.Second), 2*roundLeast)
+	require.Equal(t, 300*time.Microsecond, f.rtt, "an ACK may have waited")
+}
