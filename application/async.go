@@ -98,7 +98,7 @@ func (s *Stream) CallAsync(ctx context.Context, method string, req geminio.Reque
 	if err := s.beginCall(c, method, req); err != nil {
 		return nil, err
 	}
-	p := newPatience(ctx, timeout)
+	p := s.end.patience(ctx, timeout)
 	defer p.stop()
 	c.async.patience = patience{ctx: p.ctx, until: p.until}
 	err = s.sendCall(c, method, req, &p)
@@ -153,7 +153,7 @@ func (s *Stream) PublishAsync(ctx context.Context, msg geminio.Message, ch chan 
 	if ch == nil {
 		ch = make(chan *geminio.Publish, 1)
 	}
-	p := newPatience(ctx, timeout)
+	p := s.end.patience(ctx, timeout)
 	defer p.stop()
 	pub := new(publication)
 	pub.async = &asyncPublish{stream: s, publish: &geminio.Publish{Message: msg, Done: ch}}

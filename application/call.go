@@ -44,7 +44,7 @@ func (s *Stream) Call(ctx context.Context, method string, req geminio.Request, o
 	if err := s.beginCall(c, method, req); err != nil {
 		return nil, err
 	}
-	p := newPatience(ctx, timeout)
+	p := s.end.patience(ctx, timeout)
 	defer p.stop()
 	err = s.sendCall(c, method, req, &p)
 	for err == nil {

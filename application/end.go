@@ -44,6 +44,7 @@ type End struct {
 
 	ended          chan struct{} // closed when the connection is being closed, or lost
 	endOnce        sync.Once
+	timers         sync.Pool // of *time.Timer
 	callOutlets    outlets[*geminio.Call]
 	publishOutlets outlets[*geminio.Publish]
 

@@ -21,7 +21,7 @@ func (e *End) hasEnded() bool {
 	}
 }
 
-// end notes that the connection is being closed or lost: who waits for streams
+// markEnded notes that the connection is being closed or lost: who waits for streams
 // or completions need not wait for ever.
 func (e *End) markEnded() {
 	e.endOnce.Do(func() { close(e.ended) })

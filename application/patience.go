@@ -10,27 +10,30 @@ import (
 	"github.com/singchia/geminio/pkg/wait"
 )
 
-var timers = sync.Pool{New: func() any {
-	t := time.NewTimer(time.Hour)
-	t.Stop()
-	return t
-}}
-
 // A patience is how long one operation may wait: its context and its timeout.
 type patience struct {
-	ctx   context.Context
-	done  <-chan struct{}
-	timer *time.Timer // nil without a timeout
-	until time.Time   // when the timeout is over
+	ctx    context.Context
+	done   <-chan struct{}
+	timer  *time.Timer // nil without a timeout
+	until  time.Time   // when the timeout is over
+	timers *sync.Pool  // where timer came from
 }
 
-// newPatience starts the timeout, 0 for none. stop must be called.
-func newPatience(ctx context.Context, timeout time.Duration) patience {
+// patience returns how long ctx and timeout, 0 for none, let an operation wait.
+// stop must be called when it is over. Timers are kept with their End and not
+// shared: one that was made in a synctest bubble must not leave it.
+func (e *End) patience(ctx context.Context, timeout time.Duration) patience {
 	p := patience{ctx: ctx, done: ctx.Done()}
-	if timeout != 0 {
-		p.until = time.Now().Add(timeout)
-		p.timer = timers.Get().(*time.Timer)
-		p.timer.Reset(timeout)
+	if timeout == 0 {
+		return p
+	}
+	p.until = time.Now().Add(timeout)
+	p.timers = &e.timers
+	if t, ok := e.timers.Get().(*time.Timer); ok {
+		t.Reset(timeout)
+		p.timer = t
+	} else {
+		p.timer = time.NewTimer(timeout)
 	}
 	return p
 }
@@ -38,7 +41,7 @@ func newPatience(ctx context.Context, timeout time.Duration) patience {
 func (p *patience) stop() {
 	if p.timer != nil {
 		p.timer.Stop()
-		timers.Put(p.timer)
+		p.timers.Put(p.timer)
 		p.timer = nil
 	}
 }
@@ -60,6 +63,9 @@ func (p *patience) wait(w *wait.Waiter) error {
 	case <-p.done:
 		return p.ctx.Err()
 	case <-over:
+		if time.Now().Before(p.until) {
+			return nil // left over from who had the timer before
+		}
 		return geminio.ErrTimeout
 	}
 }

@@ -65,7 +65,7 @@ func (s *Stream) Publish(ctx context.Context, msg geminio.Message, opts ...*opti
 	if err != nil {
 		return err
 	}
-	p := newPatience(ctx, timeout)
+	p := s.end.patience(ctx, timeout)
 	defer p.stop()
 	pub := new(publication)
 	err = s.sendMessage(pub, msg, &p)

@@ -132,7 +132,9 @@ func TestPublishesTakeCreditInOrderAndSayBlocked(t *testing.T) {
 	third := p.publish(ctx, p.e.Stream, "3", options.CnssAtMostOnce) // it would fit
 	fourth := make(chan error, 1)
 	p.until("a wait for the turn", func() bool { return p.turns() == 1 })
-	go func() { fourth <- p.e.Publish(background, p.e.NewMessage([]byte("4"), withCnss(options.CnssAtMostOnce))) }()
+	go func() {
+		fourth <- p.e.Publish(background, p.e.NewMessage([]byte("4"), withCnss(options.CnssAtMostOnce)))
+	}()
 	p.until("two that wait for the turn", func() bool { return p.turns() == 2 })
 	cancel()
 	assert.Equal(t, context.Canceled, get(t, third))

@@ -42,7 +42,7 @@ func (s *Stream) Register(ctx context.Context, method string, rpc geminio.RPC) e
 	if err := ctx.Err(); err != nil {
 		return s.orEOF(err)
 	}
-	p := newPatience(ctx, 0)
+	p := s.end.patience(ctx, 0)
 	reg, err := s.startRegister(method, rpc, &p)
 	if err != nil {
 		return err

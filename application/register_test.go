@@ -33,7 +33,7 @@ func (p *script) registered(id uint64, code packet.Code, text string) {
 	p.must(packet.TypeRegisterAck, 0, 1, packet.AppendRegisterAck(nil, id, code, text))
 }
 
-// background registers in the background a handler that answers with says.
+// registering registers in the background a handler that answers with says.
 func (p *script) registering(ctx context.Context, method, says string) <-chan error {
 	done := make(chan error, 1)
 	go func() {
@@ -241,4 +241,28 @@ func TestMoreLocalMethodsThanMayBeUnansweredAreRegistered(t *testing.T) {
 		}
 	}
 	assert.NoError(t, get(t, done))
+}
+
+func TestEndOfAStreamFreesTheRoomOfItsUnansweredRegistrations(t *testing.T) {
+	p := play(t)
+	p.open(2)
+	p.next(packet.TypeOpened)
+	s, err := p.e.AcceptStream()
+	require.NoError(t, err)
+	errs := make(chan error, registrationsInFlight)
+	for i := range registrationsInFlight {
+		go func() { errs <- s.Register(background, fmt.Sprint(i), echo) }()
+	}
+	for range registrationsInFlight {
+		p.nextRegister()
+	}
+	waiting := p.registering(background, "m", "x")
+	p.silent()
+	p.must(packet.TypeEnd, 0, 2, nil)
+	for range registrationsInFlight {
+		assert.Equal(t, io.EOF, get(t, errs))
+	}
+	p.next(packet.TypeEnd)
+	p.registered(p.nextRegister().ID, packet.CodeOK, "")
+	assert.NoError(t, get(t, waiting))
 }

@@ -143,13 +143,6 @@ func (c *sendCredit) allow(n int) {
 	c.mu.Unlock()
 }
 
-// byteLimit returns the newest limit in bytes.
-func (c *sendCredit) byteLimit() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.bytes.limit
-}
-
 // takeDue returns the limits at which a BLOCKED is due, for which it must
 // become a frame now.
 func (c *sendCredit) takeDue() (itemsAt uint64, items bool, bytesAt uint64, bytes bool) {

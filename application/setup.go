@@ -29,7 +29,7 @@ func lostInSetup(err error) error {
 
 // registerLocal registers all local methods in one round trip.
 func (e *End) registerLocal() error {
-	p := newPatience(context.Background(), 0)
+	p := e.patience(context.Background(), 0)
 	var started []*registration
 	var failed error
 	for _, m := range e.cfg.LocalMethods {

@@ -79,7 +79,7 @@ func (s *Stream) ended(x *exchange) error {
 	return &geminio.CallError{Err: s.cause(), MaybeExecuted: maybe}
 }
 
-// awaitOver waits until the stream is over: the connection takes nothing any
+// awaitHalt waits until x is halted: its connection takes nothing any
 // more, which ends every stream.
 func (s *Stream) awaitHalt(x *exchange) {
 	for !s.isHalted(x) {

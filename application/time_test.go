@@ -4,6 +4,7 @@ package application
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,18 @@ import (
 	"github.com/singchia/geminio/packet"
 )
 
+// bubble runs f in a bubble that shares no pooled channel with other tests.
+func bubble(t *testing.T, f func(*testing.T)) {
+	t.Helper()
+	empty := func() {
+		runtime.GC()
+		runtime.GC() // what a pool has outlives one
+	}
+	empty()
+	synctest.Test(t, f)
+	empty()
+}
+
 func TestRequestThatCannotStartInTimeIsAnsweredBusy(t *testing.T) {
 	for name, test := range map[string]struct {
 		timeoutMS uint32
@@ -26,7 +39,7 @@ func TestRequestThatCannotStartInTimeIsAnsweredBusy(t *testing.T) {
 		"with more":       {60000, 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
 				p := play(t, func(c *Config) { c.Limits.MaxRunningCalls, c.Limits.MaxWaitingCalls = 1, 5 })
 				release := make(chan struct{})
 				p.e.rpc().methods = map[string]*method{"m": {rpc: func(context.Context, geminio.Request, geminio.Response) { <-release }}}
@@ -52,7 +65,7 @@ func TestRequestThatCannotStartInTimeIsAnsweredBusy(t *testing.T) {
 }
 
 func TestTimeoutsOfCallsAreExact(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		p := play(t)
 		ctx, cancel := context.WithTimeout(background, 3*time.Second)
 		defer cancel()
@@ -91,7 +104,7 @@ func TestTimeoutsOfCallsAreExact(t *testing.T) {
 }
 
 func TestTheTimeThatWasWaitedDoesNotTravel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		p := play(t, func(c *Config) { c.Peer.CallRequests = 0 })
 		done := p.call(background, p.e.Stream, "m", "", withTimeout(10*time.Second))
 		time.Sleep(4 * time.Second)
@@ -105,7 +118,7 @@ func TestTheTimeThatWasWaitedDoesNotTravel(t *testing.T) {
 }
 
 func TestHandlersContextHasTheDeadlineOfTheCaller(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		p := play(t)
 		type seen struct {
 			after time.Duration
@@ -136,7 +149,7 @@ func TestHandlersContextHasTheDeadlineOfTheCaller(t *testing.T) {
 }
 
 func TestExpiredMessageIsNotReceived(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		p := play(t)
 		send := func(id uint64, cnss options.Cnss, ms uint32) {
 			p.must(packet.TypeMessage, 0, 1, packet.AppendMessage(nil, packet.MessageFields{ID: id, Cnss: uint8(cnss), TimeoutMS: ms}, ""))
@@ -156,7 +169,7 @@ func TestExpiredMessageIsNotReceived(t *testing.T) {
 }
 
 func TestPublisherOfAnExpiredMessageGetsItsOwnError(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		p := play(t)
 		ctx, cancel := context.WithTimeout(background, 5*time.Second)
 		defer cancel()
@@ -170,7 +183,7 @@ func TestPublisherOfAnExpiredMessageGetsItsOwnError(t *testing.T) {
 }
 
 func TestOpenStreamGivesUpAfterHalfAMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		p := play(t)
 		start := time.Now()
 		_, err := p.e.OpenStream()
@@ -182,7 +195,7 @@ func TestOpenStreamGivesUpAfterHalfAMinute(t *testing.T) {
 }
 
 func TestOpenStreamWithoutCreditGivesUpAfterHalfAMinute(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		p := play(t, func(c *Config) { c.Peer.Opens = 0 })
 		start := time.Now()
 		_, err := p.e.OpenStream()
@@ -192,7 +205,7 @@ func TestOpenStreamWithoutCreditGivesUpAfterHalfAMinute(t *testing.T) {
 }
 
 func TestConnOfflineWaitsOneSecondForStreamCallbacks(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		d := newDiary()
 		release := make(chan struct{})
 		p := play(t, d.config, func(c *Config) {
@@ -208,31 +221,31 @@ func TestConnOfflineWaitsOneSecondForStreamCallbacks(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, []string{"online", "offline", "conn offline"}, d.all())
 		assert.Equal(t, time.Second, time.Since(start))
-		assert.Equal(t, 1, p.c.offline)
+		assert.Equal(t, 1, p.c.farewells())
 		close(release)
 		synctest.Wait()
 	})
 }
 
 func TestPeerIsAnsweredAfterASecondWhateverConnOfflineDoes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		p := play(t, func(c *Config) { c.ConnOffline = func() { <-release } })
 		p.e.mux.HandleClose(packet.CodeClosed, "")
 		time.Sleep(time.Second - time.Nanosecond)
 		synctest.Wait()
-		assert.Zero(t, p.c.offline)
+		assert.Zero(t, p.c.farewells())
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		assert.Equal(t, 1, p.c.offline)
+		assert.Equal(t, 1, p.c.farewells())
 		close(release)
 		synctest.Wait()
-		assert.Equal(t, 1, p.c.offline)
+		assert.Equal(t, 1, p.c.farewells())
 	})
 }
 
 func TestChannelNobodyReadsLosesItsCompletionsFiveSecondsAfterTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	bubble(t, func(t *testing.T) {
 		p := play(t)
 		ch := make(chan *geminio.Call)
 		for range 3 {

@@ -3,6 +3,8 @@ package conn
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/packet"
@@ -36,14 +38,23 @@ func protocolError(format string, args ...any) error {
 }
 
 // LostError is what HandleClosed is given when the connection was lost. It is
-// a geminio.ErrSessionLost, and unwraps to the cause.
+// a geminio.ErrSessionLost, and unwraps to the cause. It is never io.EOF,
+// net.ErrClosed or io.ErrClosedPipe, whatever the transport said: to programs
+// these mean an orderly end.
 type LostError struct{ Cause error }
 
 // Error tells that the session is lost, and why.
 func (e *LostError) Error() string { return geminio.ErrSessionLost.Error() + ": " + e.Cause.Error() }
 
-// Unwrap returns ErrSessionLost and the cause.
-func (e *LostError) Unwrap() []error { return []error{geminio.ErrSessionLost, e.Cause} }
+// Unwrap returns ErrSessionLost and the cause, unless that would be mistaken.
+func (e *LostError) Unwrap() []error {
+	for _, orderly := range []error{io.EOF, net.ErrClosed, io.ErrClosedPipe} {
+		if errors.Is(e.Cause, orderly) {
+			return []error{geminio.ErrSessionLost}
+		}
+	}
+	return []error{geminio.ErrSessionLost, e.Cause}
+}
 
 // refusal is the error that stands for a refused handshake on the client.
 func refusal(code packet.Code, text string) error {

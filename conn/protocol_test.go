@@ -2,7 +2,9 @@ package conn
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -113,6 +115,16 @@ func TestALostConnectionIsNeverAnEnd(t *testing.T) {
 		require.ErrorIs(t, err, io.ErrUnexpectedEOF, "after %d bytes", n)
 		require.NotErrorIs(t, err, io.EOF, "after %d bytes", n)
 	}
+}
+
+func TestALostConnectionIsNotMistakenForAnOrderlyEnd(t *testing.T) {
+	for _, cause := range []error{io.EOF, net.ErrClosed, io.ErrClosedPipe} {
+		lost := &LostError{fmt.Errorf("read: %w", cause)}
+		require.NotErrorIs(t, lost, cause)
+		require.ErrorIs(t, lost, geminio.ErrSessionLost)
+		require.ErrorContains(t, lost, cause.Error())
+	}
+	require.ErrorIs(t, &LostError{ErrDead}, ErrDead)
 }
 
 func TestUnknownTypesFrom128OnAreSkippedAndCounted(t *testing.T) {

@@ -59,10 +59,7 @@ func TestTheTimeOfTheServersOwnDecisionDoesNotCount(t *testing.T) {
 		a, b := net.Pipe()
 		client := make(chan error, 1)
 		go func() {
-			c, err := Client(a, Config{HandshakeTimeout: time.Hour}, 0, nil)
-			if err == nil {
-				c.nc.Close()
-			}
+			_, err := Client(a, Config{HandshakeTimeout: time.Hour}, 0, nil)
 			client <- err
 		}()
 		in, err := Accept(b, Config{})
@@ -71,7 +68,7 @@ func TestTheTimeOfTheServersOwnDecisionDoesNotCount(t *testing.T) {
 		c, err := in.Confirm(7)
 		require.NoError(t, err)
 		require.NoError(t, <-client)
-		c.nc.Close()
+		require.NoError(t, c.nc.Close())
 	})
 }
 

@@ -130,7 +130,7 @@ func TestABufferIsAQueueOfBytes(t *testing.T) {
 	seed := rand.Int63()
 	t.Log("seed", seed)
 	rnd := rand.New(rand.NewSource(seed))
-	for range 50 {
+	for range 15 {
 		var b buffer
 		var want []byte
 		var count atomic.Int64

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/singchia/geminio/packet"
+	"github.com/singchia/geminio/pkg/wait"
 )
 
 // opensOf returns what the CREDIT_OPEN frames among frames allow.
@@ -217,6 +218,19 @@ func TestOpenersAreServedInTheirOrder(t *testing.T) {
 		require.EqualValues(t, 3+2*n, o.d.StreamID())
 	}
 	require.Zero(t, s.openers())
+}
+
+func TestANewOpenerDoesNotOvertakeAnotherWhichMayLeave(t *testing.T) {
+	s := newScripted(t, func(c *Config) { c.Peer.OpenCredit.Opens = 1 })
+	before := wait.Get() // stands in line and has not seen the credit yet
+	s.m.mu.Lock()
+	s.m.opens.wait.Push(before)
+	s.m.mu.Unlock()
+	open := begin(func() (int64, error) { _, err := s.m.Open(context.Background(), nil, ""); return 0, err })
+	until(t, "it stands behind", func() bool { return s.openers() == 2 })
+	s.m.leaveOpens(before)
+	before.Put()
+	require.NoError(t, (<-open).err)
 }
 
 func TestOneGrantOfManyWakesManyOpeners(t *testing.T) {

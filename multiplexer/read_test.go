@@ -260,3 +260,37 @@ func TestAClosedDialogueHoldsNoTimer(t *testing.T) {
 	require.False(t, d.receiving.due.timer.Stop())
 	require.False(t, d.sendingHalf.due.timer.Stop())
 }
+
+func TestBytesThatWriteToPutsBackGoToAReaderThatWaits(t *testing.T) {
+	s := newScripted(t, nil)
+	d := s.m.Default()
+	w := newGateWriter()
+	w.takes = 0
+	copying := begin(func() (int64, error) { return d.WriteTo(w) })
+	until(t, "WriteTo waits", func() bool { return d.readersWaiting() == 1 })
+	require.NoError(t, s.data(d.id, []byte("abc"), 0))
+	<-w.entered
+	read := beginRead(d, make([]byte, 10))
+	until(t, "the read waits", func() bool { return d.readersWaiting() == 1 })
+	close(w.leave)
+	require.Equal(t, io.ErrShortWrite, (<-copying).err)
+	require.Equal(t, result{3, nil}, <-read)
+}
+
+func TestAReservationIsGivenBackAsSoonAsTheLastByteIsRead(t *testing.T) {
+	for name, finish := range map[string]func(s *scripted){
+		"FIN":  func(s *scripted) { require.NoError(t, s.data(defaultStream, nil, packet.FlagFIN)) },
+		"END":  func(s *scripted) { require.NoError(t, s.end(defaultStream)) },
+		"lost": func(s *scripted) { s.m.HandleClosed(geminio.ErrSessionLost) },
+	} {
+		s := newScripted(t, nil)
+		d := s.m.Default()
+		require.NoError(t, s.data(d.id, make([]byte, 64<<10), 0))
+		finish(s)
+		unread := 64<<10 - s.m.cfg.MinStreamWindow
+		require.Equal(t, unread, reserved(d), name)
+		_, err := io.ReadFull(d, make([]byte, 64<<10))
+		require.NoError(t, err, name)
+		require.Zero(t, reserved(d), name)
+	}
+}

@@ -31,6 +31,7 @@ type scriptLink struct {
 	client bool
 	rtt    time.Duration
 	pinned int
+	onData func() // called when a DATA frame is about to be appended
 
 	mu     sync.Mutex
 	frames []frame
@@ -84,6 +85,9 @@ func (l *scriptLink) Append(class packet.Class, h packet.Header, fields, a, b []
 }
 
 func (l *scriptLink) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (int, error) {
+	if l.onData != nil && !fin {
+		l.onData()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.admit(w); err != nil {

@@ -323,3 +323,17 @@ func TestReadFromWritesUntilTheReaderEnds(t *testing.T) {
 	require.Equal(t, os.ErrDeadlineExceeded, err)
 	require.Zero(t, n)
 }
+
+func TestFINDoesNotOvertakeAFrameThatIsBeingAppended(t *testing.T) {
+	s, d := withCredit(t, 1<<20)
+	s.link.onData = func() {
+		s.link.onData = nil
+		require.NoError(t, d.CloseWrite())
+	}
+	n, err := d.Write(make([]byte, 100<<10))
+	require.Equal(t, net.ErrClosed, err)
+	frames := of(s.link.take(), packet.TypeData)
+	require.Len(t, frames, 2)
+	require.Len(t, frames[0].b, n)
+	require.Equal(t, packet.FlagFIN, frames[1].h.Flags)
+}

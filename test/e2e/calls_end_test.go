@@ -18,13 +18,15 @@ import (
 	"github.com/singchia/geminio/test/harness"
 )
 
-// blocked registers a method that runs until its context ends.
+// blocked registers a method that says when its context ends, and returns with
+// the test: no answer of its can come in time.
 func blocked(t *testing.T, s geminio.Stream) (started chan struct{}, ended chan error) {
 	started, ended = make(chan struct{}, 100), make(chan error, 100)
 	register(t, s, "wait", func(ctx context.Context, _ geminio.Request, _ geminio.Response) {
 		started <- struct{}{}
 		<-ctx.Done()
 		ended <- ctx.Err()
+		<-t.Context().Done()
 	})
 	return started, ended
 }
@@ -224,18 +226,21 @@ func TestManyLargeCallsAtOnceAllEnd(t *testing.T) {
 func TestACallIsExecutedOnce(t *testing.T) {
 	t.Parallel()
 	c, s := harness.Ends(t, harness.TCP, nil, nil)
-	var ran atomic.Int64
-	register(t, s, "slow", func(ctx context.Context, _ geminio.Request, _ geminio.Response) {
-		ran.Add(1)
-		<-ctx.Done()
-	})
+	started, ended := blocked(t, s)
 	for range 5 {
-		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-		_, err := c.Call(ctx, "slow", c.NewRequest(nil))
-		require.Error(t, err)
+		ctx, cancel := context.WithCancel(context.Background())
+		made, err := c.CallAsync(ctx, "wait", c.NewRequest(nil), nil)
+		require.NoError(t, err)
+		harness.Get(t, started, "the handler")
 		cancel()
+		require.Error(t, harness.Get(t, made.Done, "the call").Error)
+		harness.Get(t, ended, "the handler's end")
 	}
-	require.EqualValues(t, 5, ran.Load())
+	register(t, s, "echo", harness.EchoRPC)
+	for range 5 {
+		call(t, c, "echo", "")
+	}
+	require.Empty(t, started, "a call was executed again")
 }
 
 func TestHijackTakesWhatItsPatternSays(t *testing.T) {
@@ -288,7 +293,11 @@ func TestCallThatCannotStartIsAnsweredBusy(t *testing.T) {
 	sopts := harness.ServerOptions()
 	sopts.SetLimits(options.Limits{MaxRunningCalls: 2, MaxWaitingCalls: 2})
 	c, s := harness.Ends(t, harness.TCP, nil, sopts)
-	started, _ := blocked(t, s)
+	started := make(chan struct{}, 4)
+	register(t, s, "wait", func(ctx context.Context, _ geminio.Request, _ geminio.Response) {
+		started <- struct{}{}
+		<-ctx.Done()
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	results := make(chan error, 4)

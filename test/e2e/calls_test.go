@@ -338,6 +338,7 @@ func TestTimeoutOfACall(t *testing.T) {
 		}
 		<-ctx.Done()
 		ended <- ctx.Err()
+		<-t.Context().Done() // it has no answer that could come in time
 	})
 	byOption := options.Call()
 	byOption.SetTimeout(50 * time.Millisecond)

@@ -69,11 +69,15 @@ func TestBothSidesMayCloseAtOnce(t *testing.T) {
 func TestCloseOfAStreamReturnsAtOnceThoughNobodyReads(t *testing.T) {
 	t.Parallel()
 	c, s := harness.Ends(t, harness.TCP, nil, nil)
+	best := time.Hour
 	for range 10 {
 		opened, _ := harness.OpenPair(t, c, s)
 		harness.Fill(t, opened)
-		require.Less(t, took(func() { require.NoError(t, opened.Close()) }), 100*time.Millisecond)
+		d := took(func() { require.NoError(t, opened.Close()) })
+		require.Less(t, d, time.Second)
+		best = min(best, d)
 	}
+	require.Less(t, best, 20*time.Millisecond)
 }
 
 func TestPeersStreamEndsWithinTwoSecondsOfClose(t *testing.T) {

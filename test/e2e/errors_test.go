@@ -21,7 +21,8 @@ type way int
 const (
 	closedHere way = iota
 	closedByPeer
-	lost
+	lost   // this side's socket was closed under it, the peer's gets a reset
+	hungUp // the peer's socket was closed without a farewell
 )
 
 // A scene is a stream with a peer, and the ways to end it.
@@ -35,24 +36,32 @@ type scene struct {
 func scenes(t *testing.T) map[string]func(t *testing.T) scene {
 	t.Helper()
 	build := func(t *testing.T, server, opened, wholeEnd bool) scene {
-		c, s, cut := harness.Lossy(t, nil, nil)
-		own, peer := c, s
+		cc, sc, err := harness.TCP.Dial()
+		require.NoError(t, err)
+		c, s, err := harness.Join(cc, sc, nil, nil)
+		require.NoError(t, err)
+		t.Cleanup(func() { harness.CloseBoth(c, s) })
+		own, peer, ownConn, peerConn := c, s, cc, sc
 		if server {
-			own, peer = s, c
+			own, peer, ownConn, peerConn = s, c, sc, cc
 		}
-		sc := scene{own: own, peer: peer}
+		of := scene{own: own, peer: peer}
 		if opened {
-			sc.own, sc.peer = harness.OpenPair(t, c, s)
+			of.own, of.peer = harness.OpenPair(t, c, s)
 			if server {
-				sc.own, sc.peer = sc.peer, sc.own
+				of.own, of.peer = of.peer, of.own
 			}
 		}
-		here, there := func() { sc.own.Close() }, func() { sc.peer.Close() }
+		here, there := func() { of.own.Close() }, func() { of.peer.Close() }
 		if wholeEnd {
 			here, there = func() { own.Close() }, func() { peer.Close() }
 		}
-		sc.end = map[way]func(){closedHere: here, closedByPeer: there, lost: cut}
-		return sc
+		of.end = map[way]func(){
+			closedHere: here, closedByPeer: there,
+			lost:   func() { ownConn.Close() },
+			hungUp: func() { _ = peerConn.(*net.TCPConn).CloseWrite() },
+		}
+		return of
 	}
 	return map[string]func(t *testing.T) scene{
 		"End of client":                func(t *testing.T) scene { return build(t, false, false, true) },
@@ -137,16 +146,18 @@ func TestReadAfterCloseByThePeer(t *testing.T) {
 }
 
 func TestReadAfterLoss(t *testing.T) {
-	eachScene(t, lost, func(t *testing.T, sc scene) {
-		_, err := sc.peer.Write([]byte("the rest"))
-		require.NoError(t, err)
-		require.Equal(t, "the re", string(harness.Read(t, sc.own, 6)))
-		sc.end[lost]()
-		isLost(t, untilError(t, sc.own))
-		got, err := io.ReadAll(sc.own)
-		require.Equal(t, "st", string(got))
-		isLost(t, err)
-	})
+	for _, w := range []way{lost, hungUp} {
+		eachScene(t, w, func(t *testing.T, sc scene) {
+			_, err := sc.peer.Write([]byte("the rest"))
+			require.NoError(t, err)
+			require.Equal(t, "the re", string(harness.Read(t, sc.own, 6)))
+			sc.end[w]()
+			isLost(t, untilError(t, sc.own))
+			got, err := io.ReadAll(sc.own)
+			require.Equal(t, "st", string(got))
+			isLost(t, err)
+		})
+	}
 }
 
 func TestWriteAfterCloseHere(t *testing.T) {
@@ -186,18 +197,20 @@ func TestWriteAfterCloseByThePeer(t *testing.T) {
 }
 
 func TestWriteAfterLoss(t *testing.T) {
-	eachScene(t, lost, func(t *testing.T, sc scene) {
-		harness.Fill(t, sc.own)
-		pending := harness.Go(func() error {
-			_, err := sc.own.Write(make([]byte, 1<<20))
-			return err
+	for _, w := range []way{lost, hungUp} {
+		eachScene(t, w, func(t *testing.T, sc scene) {
+			harness.Fill(t, sc.own)
+			pending := harness.Go(func() error {
+				_, err := sc.own.Write(make([]byte, 1<<20))
+				return err
+			})
+			sc.end[w]()
+			isLost(t, harness.Get(t, pending, "the end of Write"))
+			_, err := sc.own.Write([]byte("x"))
+			isLost(t, err)
+			isLost(t, sc.own.(geminio.CloseWriter).CloseWrite())
 		})
-		sc.end[lost]()
-		isLost(t, harness.Get(t, pending, "the end of Write"))
-		_, err := sc.own.Write([]byte("x"))
-		isLost(t, err)
-		isLost(t, sc.own.(geminio.CloseWriter).CloseWrite())
-	})
+	}
 }
 
 func TestCallsAndPublicationsInFlight(t *testing.T) {
@@ -205,6 +218,7 @@ func TestCallsAndPublicationsInFlight(t *testing.T) {
 		closedHere:   func(t *testing.T, err error) { require.ErrorIs(t, err, net.ErrClosed) },
 		closedByPeer: isStreamError,
 		lost:         isLost,
+		hungUp:       isLost,
 	}
 	for w, cause := range causes {
 		eachScene(t, w, func(t *testing.T, sc scene) {
@@ -231,7 +245,7 @@ func TestCallsAndPublicationsInFlight(t *testing.T) {
 }
 
 func TestWhatBeginsAfterTheEndIsEOF(t *testing.T) {
-	for _, w := range []way{closedHere, closedByPeer, lost} {
+	for _, w := range []way{closedHere, closedByPeer, lost, hungUp} {
 		eachScene(t, w, func(t *testing.T, sc scene) {
 			published := publish(sc.peer, sc.peer.NewMessage(nil))
 			m := receive(t, sc.own)
@@ -273,7 +287,7 @@ func TestWhatBeginsAfterTheEndIsEOF(t *testing.T) {
 }
 
 func TestWhatWaitsWhenTheEndComesGetsEOF(t *testing.T) {
-	for _, w := range []way{closedHere, closedByPeer, lost} {
+	for _, w := range []way{closedHere, closedByPeer, lost, hungUp} {
 		eachScene(t, w, func(t *testing.T, sc scene) {
 			waiting := map[string]func() error{
 				"Receive": func() error { _, err := sc.own.Receive(context.Background()); return err },

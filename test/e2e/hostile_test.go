@@ -144,7 +144,7 @@ func TestAConversationMayBreakOffAtAnyByte(t *testing.T) {
 	require.True(t, said == nil || said.Code != packet.CodeProtocol, "the conversation itself is wrong: %+v", said)
 	for i := range frames {
 		// of the long bodies a few bytes will do
-		if i > 1000 && i < len(frames)-1000 && i%500 != 0 {
+		if i > 600 && i < len(frames)-400 && i%1000 != 0 {
 			continue
 		}
 		y.work <- func() { tg.play(t, frames[:i]) }

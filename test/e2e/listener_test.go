@@ -333,7 +333,9 @@ func TestEndsOfManyClientsAreServedAtOnce(t *testing.T) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			c, err := client.NewEnd("tcp", address, harness.ClientOptions())
+			opts := harness.ClientOptions()
+			opts.SetWaitRemoteRPCs("echo")
+			c, err := client.NewEnd("tcp", address, opts)
 			if err != nil {
 				t.Error(err)
 				return

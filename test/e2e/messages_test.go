@@ -197,7 +197,7 @@ func TestTimeoutAndContextOfAPublication(t *testing.T) {
 
 func TestMessageWhosePublisherGaveUpIsNotReceived(t *testing.T) {
 	t.Parallel()
-	c, s := harness.Ends(t, harness.TCP, nil, nil)
+	c, s := tcpEnds(t)
 	for range 5 {
 		m := c.NewMessage([]byte("given up"))
 		m.SetTimeout(20 * time.Millisecond)
@@ -206,6 +206,7 @@ func TestMessageWhosePublisherGaveUpIsNotReceived(t *testing.T) {
 		require.Error(t, c.Publish(ctx, c.NewMessage([]byte("given up too"))))
 		cancel()
 	}
+	call(t, c, "echo", "behind what withdrew them")
 	done := publish(c, c.NewMessage([]byte("meant")))
 	m := receive(t, s)
 	require.Equal(t, "meant", string(m.Data()))

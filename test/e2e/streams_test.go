@@ -145,7 +145,7 @@ func TestSmallWritesAreNotSplitThoughManyAreUnderWay(t *testing.T) {
 		return nil
 	})
 	for left := count * size; left > 0; {
-		got := harness.Read(t, accepted, 64<<10)
+		got := harness.Read(t, accepted, 60*size)
 		require.Zero(t, len(got)%size, "a write was split")
 		left -= len(got)
 	}

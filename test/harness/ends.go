@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"io"
 	"net"
 	"testing"
@@ -135,8 +136,8 @@ func Dial(tb testing.TB, address string, opts ...*client.EndOptions) geminio.End
 	return end
 }
 
-// AcceptAll accepts Ends until the listener is closed, serves method "echo" on
-// each, and closes them at the end of the test.
+// AcceptAll accepts Ends until the listener is closed, registers method "echo"
+// on each, and closes them at the end of the test.
 func AcceptAll(tb testing.TB, l server.Listener) {
 	tb.Helper()
 	done := make(chan struct{})
@@ -149,7 +150,7 @@ func AcceptAll(tb testing.TB, l server.Listener) {
 				break
 			}
 			ends = append(ends, end)
-			_ = end.Hijack(Echo)
+			go func() { _ = end.Register(context.Background(), "echo", EchoRPC) }()
 		}
 		for _, end := range ends {
 			end.Close()

@@ -1,0 +1,72 @@
+package slab
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestASlabIsSharedWhileAnybodyElseHoldsIt(t *testing.T) {
+	s := Get()
+	require.Len(t, s.Bytes(), Size)
+	require.False(t, s.Shared())
+	s.Retain()
+	require.True(t, s.Shared())
+	s.Release()
+	require.False(t, s.Shared())
+	s.Release()
+}
+
+func TestAPinnedSlabIsCountedUntilItsLastHolderLetsGo(t *testing.T) {
+	var pinned atomic.Int64
+	s := Get()
+	s.Retain()
+	s.Pin(&pinned)
+	require.EqualValues(t, Size, pinned.Load())
+	s.Release()
+	require.EqualValues(t, Size, pinned.Load())
+	s.Release()
+	require.Zero(t, pinned.Load())
+	for range 100 { // the pool may give any: none is counted any more
+		s := Get()
+		require.Nil(t, s.pinned)
+		require.False(t, s.Shared())
+		s.Release()
+		require.Zero(t, pinned.Load())
+	}
+}
+
+func TestALetGoTooManyPanics(t *testing.T) {
+	s := Get()
+	s.refs.Store(0) // as after the last one; it stays out of the pool
+	require.Panics(t, s.Release)
+}
+
+// TestTheLastOfManyHoldersGivesTheSlabBack has the one who got it pin it while
+// others let go.
+func TestTheLastOfManyHoldersGivesTheSlabBack(t *testing.T) {
+	var pinned atomic.Int64
+	for range 500 {
+		s := Get()
+		var all sync.WaitGroup
+		for range 4 {
+			s.Retain()
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				s.Release()
+			}()
+		}
+		if s.Shared() {
+			s.Pin(&pinned)
+		}
+		s.Release()
+		all.Wait()
+		require.Zero(t, pinned.Load())
+	}
+}
