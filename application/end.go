@@ -54,7 +54,6 @@ type End struct {
 	callbacks int          // streams whose callbacks run
 	offliner  *wait.Waiter // ConnOffline, waiting for them
 	offline   bool         // ConnOffline is under way
-	farewell  bool         // CLOSED was asked for, or there is nobody to send it to
 }
 
 var (

@@ -30,7 +30,6 @@ var (
 	errBodyNotAllowed     = errors.New("body without a grant")
 	errBodyLength         = errors.New("body does not have the announced length")
 	errContentTooLarge    = errors.New("content larger than allowed")
-	errNotAnnounced       = errors.New("content beyond the window was not announced")
 	errMessageOrder       = errors.New("message before the end of the one before")
 	errUnknownMethodIndex = errors.New("method index not defined")
 	errDictionary         = errors.New("method dictionary out of bounds")
