@@ -92,7 +92,7 @@ func (e *End) AcceptStream() (geminio.Stream, error) {
 }
 
 func (e *End) nextStream() (*Stream, error) {
-	w := wait.Get()
+	w := e.mux.Waiter()
 	q := &e.accepted
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -72,7 +72,7 @@ func TestCallAsyncHonoursContextTimeoutAndEnd(t *testing.T) {
 }
 
 func TestCallAsyncThatCannotBeSentIsNotDelivered(t *testing.T) {
-	p := play(t, func(c *Config) { c.Peer.CallRequests = 0 })
+	p := play(t, func(c *Config) { c.Peer.CallCredit.Requests = 0 })
 	ctx, cancel := context.WithCancel(background)
 	errs := make(chan error, 1)
 	ch := make(chan *geminio.Call, 1)

@@ -9,7 +9,6 @@ import (
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/options"
 	"github.com/singchia/geminio/packet"
-	"github.com/singchia/geminio/pkg/wait"
 )
 
 // A call is one call of this side. Once it is out of the stream's table it
@@ -111,7 +110,7 @@ func (s *Stream) beginCall(c *call, method string, req geminio.Request) error {
 	}
 	r.lastID++
 	c.fields = packet.RequestFields{ID: r.lastID, RequestID: req.ID()}
-	c.w = wait.Get()
+	c.w = s.end.mux.Waiter()
 	r.outgoing[c.fields.ID] = c
 	return nil
 }

@@ -195,7 +195,7 @@ func TestCallInFlightLearnsWhetherItMayHaveRun(t *testing.T) {
 }
 
 func TestCallsWaitForCreditInOrderAndSayBlocked(t *testing.T) {
-	p := play(t, func(c *Config) { c.Peer.CallRequests = 1 })
+	p := play(t, func(c *Config) { c.Peer.CallCredit.Requests = 1 })
 	first := p.call(background, p.e.Stream, "m", "1")
 	r1, _ := p.nextRequest()
 	second := p.call(background, p.e.Stream, "m", "2")
@@ -226,7 +226,7 @@ func TestCallsWaitForCreditInOrderAndSayBlocked(t *testing.T) {
 }
 
 func TestCallThatWaitsForCreditEndsWithTheStreamUnexecuted(t *testing.T) {
-	p := play(t, func(c *Config) { c.Peer.CallRequests = 0 })
+	p := play(t, func(c *Config) { c.Peer.CallCredit.Requests = 0 })
 	done := p.call(background, p.e.Stream, "m", "")
 	p.next(packet.TypeMethodDef)
 	p.next(packet.TypeBlocked)

@@ -30,32 +30,6 @@ type Dialogues interface {
 	DialogueOffline(delegate.DialogueDescriber) error
 }
 
-// PeerLimits is what the peer allows when the connection begins: the limits of
-// its Hello.
-type PeerLimits struct {
-	// CallRequests, RequestBytes and ResponseBytes are the first credit for
-	// calls. The byte limits are the largest contents that take credit; larger
-	// ones are announced and granted.
-	CallRequests  uint64
-	RequestBytes  uint64
-	ResponseBytes uint64
-
-	// MaxBody is the largest content of a message, request or response that
-	// the peer takes.
-	MaxBody int
-
-	// StreamWindow and MessageWindow are the first credit of the default
-	// stream.
-	StreamWindow  int
-	MessageWindow int
-
-	// Opens is how many streams we may open at first, the other two are their
-	// first credit.
-	Opens             int
-	OpenStreamWindow  int
-	OpenMessageWindow int
-}
-
 // Config is what an End is made of. Callbacks may be nil; none is called on
 // the connection's reader.
 type Config struct {
@@ -66,8 +40,8 @@ type Config struct {
 	// Limits is what this side allows, as Limits.WithDefaults returned it.
 	Limits options.Limits
 
-	// Peer is what the other side allows.
-	Peer PeerLimits
+	// Peer is what the other side allowed in the handshake.
+	Peer packet.Hello
 
 	// PacketFactory makes the ids of requests and messages. If nil, they come
 	// from id.DefaultIncIDCounter.

@@ -1,6 +1,7 @@
 package application
 
 import (
+	"cmp"
 	"io"
 	"net"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"github.com/singchia/geminio/pkg/credit"
 	"github.com/singchia/geminio/pkg/id"
 	"github.com/singchia/geminio/pkg/wait"
+	"github.com/singchia/geminio/pkg/work"
 )
 
 // An End is one side of a connection: its default stream, and what opens,
@@ -38,6 +40,7 @@ type End struct {
 	responses     sendCredit // for our answers
 	registerSlots sendCredit // for our registrations
 	queue         serveQueue // the peer's calls
+	work          work.Pool  // for their handlers
 	registrar     registrar  // the peer's registrations
 	callMemory    bodyMemory // for what the peer announces
 	messageMemory bodyMemory
@@ -77,25 +80,25 @@ func New(c Conn, cfg Config) *End {
 	limits, peer := &cfg.Limits, &cfg.Peer
 	e := &End{
 		conn: c, cfg: cfg, log: cfg.Log,
-		maxBody:       min(limits.MaxBody, peer.MaxBody),
-		firstRequest:  int(peer.RequestBytes),
-		firstResponse: int(peer.ResponseBytes),
+		maxBody:       min(limits.MaxBody, int(cmp.Or(peer.MaxBody, packet.MaxDecodablePacketLen))),
+		firstRequest:  int(peer.CallCredit.RequestBytes),
+		firstResponse: int(peer.CallCredit.ResponseBytes),
 		budget:        credit.NewBudget(limits.WindowMemory),
 		ended:         make(chan struct{}),
 	}
 	e.owed.kick = c.Kick
 	e.setCredit()
 	e.callOutlets.ended, e.publishOutlets.ended = e.ended, e.ended
-	e.mux = multiplexer.New(c, e, muxConfig(limits, peer, e.budget))
+	e.mux = multiplexer.New(c, e, muxConfig(limits, *peer, e.budget))
 	return e
 }
 
 // setCredit sets what both sides may send at first.
 func (e *End) setCredit() {
-	limits, peer := &e.cfg.Limits, &e.cfg.Peer
-	e.requests.items.limit, e.requests.bytes.limit = peer.CallRequests, peer.RequestBytes
+	limits, allowed := &e.cfg.Limits, &e.cfg.Peer.CallCredit
+	e.requests.items.limit, e.requests.bytes.limit = allowed.Requests, allowed.RequestBytes
 	e.requests.owe = func() { e.owed.addOnce(owesRequestsBlocked) }
-	e.responses.items.limit, e.responses.bytes.limit = unlimited, peer.ResponseBytes
+	e.responses.items.limit, e.responses.bytes.limit = unlimited, allowed.ResponseBytes
 	e.responses.owe = func() { e.owed.addOnce(owesResponsesBlocked) }
 	e.registerSlots.items.limit, e.registerSlots.bytes.limit = registrationsInFlight, unlimited
 
@@ -114,7 +117,7 @@ func (e *End) setCredit() {
 }
 
 // muxConfig is what the streams of an End are made with.
-func muxConfig(limits *options.Limits, peer *PeerLimits, budget *credit.Budget) multiplexer.Config {
+func muxConfig(limits *options.Limits, peer packet.Hello, budget *credit.Budget) multiplexer.Config {
 	return multiplexer.Config{
 		Budget: budget,
 		Memory: limits.WindowMemory,
@@ -130,15 +133,7 @@ func muxConfig(limits *options.Limits, peer *PeerLimits, budget *credit.Budget) 
 		MaxStreams:  limits.MaxStreams,
 		OpenBacklog: limits.OpenBacklog,
 
-		Peer: packet.Hello{
-			StreamWindow:  uint32(peer.StreamWindow),
-			MessageWindow: uint32(peer.MessageWindow),
-			OpenCredit: packet.CreditOpen{
-				Opens:         uint32(peer.Opens),
-				StreamWindow:  uint32(peer.OpenStreamWindow),
-				MessageWindow: uint32(peer.OpenMessageWindow),
-			},
-		},
+		Peer: peer,
 	}
 }
 
@@ -148,7 +143,7 @@ func Offer(limits options.Limits) packet.Hello {
 	return packet.Hello{
 		StreamWindow:  uint32(limits.StreamWindow),
 		MessageWindow: uint32(limits.MessageWindow),
-		OpenCredit:    multiplexer.FirstOpens(muxConfig(&limits, &PeerLimits{}, nil)),
+		OpenCredit:    multiplexer.FirstOpens(muxConfig(&limits, packet.Hello{}, nil)),
 		CallCredit: packet.CreditCall{
 			Requests:      uint64(limits.MaxRunningCalls) + uint64(limits.MaxWaitingCalls),
 			RequestBytes:  uint64(limits.RequestWindow),
@@ -171,6 +166,7 @@ func (e *End) Close() error {
 	e.mux.Close()
 	e.markEnded()
 	e.conn.Close()
+	e.goOffline(func() {}) // what may still drain concerns nobody here
 	return nil
 }
 

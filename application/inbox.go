@@ -243,7 +243,7 @@ func (s *Stream) nextMessage(ctx context.Context) (*receivedMessage, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	w := wait.Get()
+	w := s.end.mux.Waiter()
 	defer w.Put() // runs first, under mu
 	p := patience{ctx: ctx, done: ctx.Done()}
 	for {

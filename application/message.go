@@ -8,7 +8,6 @@ import (
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/options"
 	"github.com/singchia/geminio/packet"
-	"github.com/singchia/geminio/pkg/wait"
 )
 
 // A verdict is what the application decided about a received message.
@@ -137,7 +136,7 @@ func (s *Stream) acknowledge(r *receipt, code packet.Code, text string) error {
 		return io.EOF
 	}
 	in := s.inbox()
-	r.w = wait.Get()
+	r.w = s.end.mux.Waiter()
 	in.verdicts[&r.exchange] = struct{}{}
 	s.mu.Unlock()
 

@@ -2,8 +2,6 @@ package application
 
 import (
 	"time"
-
-	"github.com/singchia/geminio/pkg/wait"
 )
 
 // offlineWithin is how long the peer waits for what must be done here because
@@ -50,10 +48,14 @@ func (e *End) callbackReturns() {
 func (e *End) HandleClose(uint16, string) { e.goOffline(e.conn.Offline) }
 
 // HandleClosed says that the connection has ended, for good.
-func (e *End) HandleClosed(error) { e.goOffline(func() {}) }
+func (e *End) HandleClosed(error) {
+	e.work.Close()
+	e.goOffline(func() {})
+}
 
 // goOffline has ConnOffline called, once. told is called when that has
-// returned, at the latest after offlineWithin.
+// returned, at the latest after offlineWithin, and at once if it was called
+// before.
 func (e *End) goOffline(told func()) {
 	e.markEnded()
 	e.mu.Lock()
@@ -63,6 +65,7 @@ func (e *End) goOffline(told func()) {
 	e.mu.Unlock()
 	switch {
 	case !first:
+		told()
 	case idle && e.cfg.ConnOffline == nil:
 		told()
 	default:
@@ -88,7 +91,7 @@ func (e *End) runOffline(told func()) {
 func (e *End) awaitCallbacks() {
 	timer := time.NewTimer(offlineWithin)
 	defer timer.Stop()
-	w := wait.Get()
+	w := e.mux.Waiter()
 	e.mu.Lock()
 	e.offliner = w
 	for e.callbacks > 0 {

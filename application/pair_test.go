@@ -20,15 +20,6 @@ import (
 	"github.com/singchia/geminio/packet"
 )
 
-// peerLimits is what a Hello allows.
-func peerLimits(h packet.Hello) PeerLimits {
-	return PeerLimits{
-		CallRequests: h.CallCredit.Requests, RequestBytes: h.CallCredit.RequestBytes, ResponseBytes: h.CallCredit.ResponseBytes,
-		MaxBody: int(h.MaxBody), StreamWindow: int(h.StreamWindow), MessageWindow: int(h.MessageWindow),
-		Opens: int(h.OpenCredit.Opens), OpenStreamWindow: int(h.OpenCredit.StreamWindow), OpenMessageWindow: int(h.OpenCredit.MessageWindow),
-	}
-}
-
 // pair returns both Ends of a real connection over a and b.
 func pair(t testing.TB, a, b net.Conn, limits options.Limits) (client, server *End) {
 	t.Helper()
@@ -54,7 +45,7 @@ func pair(t testing.TB, a, b net.Conn, limits options.Limits) (client, server *E
 	s := <-done
 	require.NoError(t, s.err)
 	start := func(c *conn.Conn) *End {
-		e := New(c, Config{Limits: limits, Peer: peerLimits(c.Peer()), ClientID: c.ClientID(), Meta: c.Meta()})
+		e := New(c, Config{Limits: limits, Peer: c.Peer(), ClientID: c.ClientID(), Meta: c.Meta()})
 		c.Start(e.Mux())
 		return e
 	}

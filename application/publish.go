@@ -140,7 +140,7 @@ func (s *Stream) sendMessage(pub *publication, msg geminio.Message, p *patience)
 
 // beginPublish waits for the turn to publish and makes pub known.
 func (s *Stream) beginPublish(pub *publication, msg geminio.Message, p *patience) (*outbox, error) {
-	w := wait.Get()
+	w := s.end.mux.Waiter()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.outbox()

@@ -7,7 +7,6 @@ import (
 
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/packet"
-	"github.com/singchia/geminio/pkg/wait"
 )
 
 // registrationsInFlight is how many unanswered registrations of this side
@@ -69,7 +68,7 @@ func (s *Stream) startRegister(name string, rpc geminio.RPC, p *patience) (*regi
 	reg.method.before = r.methods[name]
 	r.methods[name] = reg.method
 	r.lastID++
-	reg.id, reg.w = r.lastID, wait.Get()
+	reg.id, reg.w = r.lastID, s.end.mux.Waiter()
 	r.registrations[reg.id] = reg
 	s.mu.Unlock()
 

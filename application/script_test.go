@@ -49,10 +49,11 @@ func play(t *testing.T, with ...func(*Config)) *script {
 	hello := Offer(limits)
 	cfg := Config{
 		Limits: limits, ClientID: 77, Meta: []byte("meta"),
-		Peer: PeerLimits{
-			CallRequests: 6, RequestBytes: 128 << 10, ResponseBytes: 128 << 10, MaxBody: 1 << 20,
+		Peer: packet.Hello{
+			CallCredit:   packet.CreditCall{Requests: 6, RequestBytes: 128 << 10, ResponseBytes: 128 << 10},
+			MaxBody:      1 << 20,
 			StreamWindow: 64 << 10, MessageWindow: 8 << 10,
-			Opens: 8, OpenStreamWindow: 64 << 10, OpenMessageWindow: int(hello.OpenCredit.MessageWindow),
+			OpenCredit: packet.CreditOpen{Opens: 8, StreamWindow: 64 << 10, MessageWindow: hello.OpenCredit.MessageWindow},
 		},
 	}
 	for _, f := range with {

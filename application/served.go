@@ -7,7 +7,6 @@ import (
 
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/packet"
-	"github.com/singchia/geminio/pkg/wait"
 )
 
 // panicText is how much of a panic's text the caller gets.
@@ -173,9 +172,9 @@ func (sv *served) abandon() {
 	sv.stream.end.queue.drop(sv)
 }
 
-// run is the goroutine of a request. It may block in the handler and while the
+// Run is what the goroutine of a request runs. It may block in the handler and while the
 // answer waits for its turn; the end of the stream ends its waiting.
-func (sv *served) run() {
+func (sv *served) Run() {
 	returned := false
 	defer func() {
 		if !returned {
@@ -246,7 +245,7 @@ func (sv *served) answer() {
 		s.mu.Unlock()
 		return
 	}
-	sv.w = wait.Get()
+	sv.w = e.mux.Waiter()
 	s.mu.Unlock()
 
 	l := letter{

@@ -75,7 +75,7 @@ func (q *serveQueue) admit(sv *served) {
 	if q.running < q.most {
 		q.start(sv)
 		q.mu.Unlock()
-		go sv.run()
+		sv.stream.end.work.Go(sv)
 		return
 	}
 	q.push(sv)
@@ -123,7 +123,7 @@ func (q *serveQueue) leave(sv *served) {
 	}
 	q.mu.Unlock()
 	if next != nil {
-		go next.run()
+		next.stream.end.work.Go(next)
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/singchia/geminio/pkg/wait"
 )
 
 // Setup registers the local methods and waits until the peer has registered
@@ -58,7 +56,7 @@ func (e *End) awaitRemote() error {
 		return nil
 	}
 	s := e.Stream
-	w := wait.Get()
+	w := e.mux.Waiter()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer w.Put()

@@ -105,7 +105,7 @@ func TestTimeoutsOfCallsAreExact(t *testing.T) {
 
 func TestTheTimeThatWasWaitedDoesNotTravel(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		p := play(t, func(c *Config) { c.Peer.CallRequests = 0 })
+		p := play(t, func(c *Config) { c.Peer.CallCredit.Requests = 0 })
 		done := p.call(background, p.e.Stream, "m", "", withTimeout(10*time.Second))
 		time.Sleep(4 * time.Second)
 		p.must(packet.TypeCreditCall, 0, 0, packet.AppendCreditCall(nil, packet.CreditCall{Requests: 1, RequestBytes: 1 << 20, ResponseBytes: 1 << 20}))
@@ -196,7 +196,7 @@ func TestOpenStreamGivesUpAfterHalfAMinute(t *testing.T) {
 
 func TestOpenStreamWithoutCreditGivesUpAfterHalfAMinute(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		p := play(t, func(c *Config) { c.Peer.Opens = 0 })
+		p := play(t, func(c *Config) { c.Peer.OpenCredit.Opens = 0 })
 		start := time.Now()
 		_, err := p.e.OpenStream()
 		assert.Equal(t, geminio.ErrTimeout, err)

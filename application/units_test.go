@@ -15,7 +15,7 @@ func TestSendCreditServesInOrderAndWhole(t *testing.T) {
 	said := 0
 	c := &sendCredit{owe: func() { said++ }}
 	c.items.limit, c.bytes.limit = unlimited, 100
-	waiters := []*wait.Waiter{wait.Get(), wait.Get(), wait.Get()}
+	waiters := []*wait.Waiter{wait.New(), wait.New(), wait.New()}
 	require.True(t, c.take(60, waiters[0]))
 	require.False(t, c.take(70, waiters[0]))
 	require.False(t, c.take(10, waiters[1]), "it fits, but another came first")

@@ -172,6 +172,13 @@ func TestNothingCountedFollowsClose(t *testing.T) {
 	require.Empty(t, compose(t, c))
 }
 
+func TestAnEndThatIsDueDoesNotFollowClose(t *testing.T) {
+	c := silentConn(Config{})
+	c.AppendEnd(3)
+	c.said = true
+	require.Empty(t, compose(t, c))
+}
+
 func TestHeartbeatsGoBeforeTheBatchAndAreNotCounted(t *testing.T) {
 	c := silentConn(Config{})
 	put(t, c, packet.Control, packet.TypeOpen, 1, 100)

@@ -240,7 +240,7 @@ func TestWhatThePeerSaidBeforeItHungUpIsHeardThoughWritingFails(t *testing.T) {
 		h.onFrame = func() { // holds the reader until writing has failed
 			for {
 				c.mu.Lock()
-				failed := c.writeErr != nil
+				failed := c.mute
 				c.mu.Unlock()
 				if failed {
 					return

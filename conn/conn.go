@@ -137,7 +137,6 @@ type Conn struct {
 	mute      bool  // nothing can be written any more
 	dead      bool  // the transport is closed, or about to be
 	cause     error // why it was lost; nil: in order
-	writeErr  error // why writing failed
 	reading   bool  // the reader runs
 	writing   bool  // the flusher runs
 	over      bool  // HandleClosed was called, or is about to be

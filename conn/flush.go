@@ -321,7 +321,7 @@ func (c *Conn) unwritten(err error) {
 		p.seg.release()
 	}
 	c.out.forget()
-	c.mute, c.writeErr = true, err
+	c.mute = true
 	if c.drain != nil {
 		c.drain.Stop()
 	}

@@ -121,7 +121,7 @@ func TestFinStandsOnTheFrameThatTakesTheLastByte(t *testing.T) {
 
 // waiter returns one that is given back at the end of the test.
 func waiter(t testing.TB) *wait.Waiter {
-	w := wait.Get()
+	w := wait.New()
 	t.Cleanup(w.Put)
 	return w
 }
@@ -167,6 +167,28 @@ func TestWritersGetRoomFirstComeFirstServedAsManyAsFit(t *testing.T) {
 	q.withdraw(ws[2])
 	q.withdraw(late)
 	require.Zero(t, q.given)
+}
+
+func TestRoomThatIsNotUsedIsForThoseInLineNotForNewcomers(t *testing.T) {
+	c := silentConn(Config{})
+	q := &c.bulk
+	for q.bytes() < queueBound {
+		append1(t, c, packet.Bulk, 3, 32<<10)
+	}
+	first, second := waiter(t), waiter(t)
+	require.False(t, q.admit(first, queueBound))
+	require.False(t, q.admit(second, 1))
+	q.compose(nil, 1<<20)
+	q.wake()
+	require.True(t, granted(first))
+	require.False(t, granted(second))
+	require.True(t, q.admit(first, queueBound)) // and then it takes a little only
+	newcomer := waiter(t)
+	require.False(t, q.admit(newcomer, 1))
+	q.wake()
+	require.True(t, granted(second))
+	q.withdraw(second)
+	q.withdraw(newcomer)
 }
 
 func TestAWaiterThatLeavesTheLineLetsTheNextOnesIn(t *testing.T) {

@@ -27,9 +27,6 @@ func (c *Conn) readLoop() {
 	}
 	c.mu.Lock()
 	c.reading = false
-	if c.writeErr != nil {
-		err = c.writeErr
-	}
 	c.mu.Unlock()
 	c.fail(err)
 	c.settle()

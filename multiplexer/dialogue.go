@@ -252,7 +252,7 @@ func (d *Dialogue) Refuse(code uint32, text string) {
 // *geminio.StreamError if it refused, io.EOF if the stream ended, or ctx.Err().
 // One goroutine at a time may call it.
 func (d *Dialogue) AwaitOpened(ctx context.Context) error {
-	w := wait.Get()
+	w := d.m.waiters.Get()
 	defer w.Put()
 	s := &d.sendingHalf
 	s.Lock()

@@ -79,8 +79,9 @@ type Owner interface {
 	// in which the peer opened.
 	HandleOpen(d *Dialogue)
 
-	// HandleFrame takes the frames of stream 0 that are not the multiplexer's:
-	// METHOD_DEF, CREDIT_CALL, BLOCKED for calls. payload is valid until it
+	// HandleFrame takes the frames of stream 0 that are not the multiplexer's,
+	// METHOD_DEF, CREDIT_CALL, BLOCKED for calls, and REQUEST and RESPONSE of
+	// streams that are gone, whose credit is the connection's. payload is valid until it
 	// returns. An error ends the connection. Called on the reader.
 	HandleFrame(h packet.Header, payload []byte) error
 

@@ -54,11 +54,12 @@ func protocolError(format string, args ...any) error {
 // A Multiplexer is the table of dialogues of one connection. It is what the
 // connection calls its handler.
 type Multiplexer struct {
-	link   Link
-	owner  Owner
-	cfg    Config
-	first  *Dialogue
-	unread atomic.Int64 // bytes in the buffers of all dialogues
+	link    Link
+	owner   Owner
+	cfg     Config
+	first   *Dialogue
+	unread  atomic.Int64 // bytes in the buffers of all dialogues
+	waiters wait.Pool
 
 	last atomic.Pointer[Dialogue] // the one that the reader found last
 
@@ -106,6 +107,9 @@ func New(link Link, owner Owner, cfg Config) *Multiplexer {
 // Link returns the connection below.
 func (m *Multiplexer) Link() Link { return m.link }
 
+// Waiter returns a waiter of the connection's pool.
+func (m *Multiplexer) Waiter() *wait.Waiter { return m.waiters.Get() }
+
 // Default returns the dialogue that exists from the start.
 func (m *Multiplexer) Default() *Dialogue { return m.first }
 
@@ -139,7 +143,7 @@ func (m *Multiplexer) Open(ctx context.Context, meta []byte, peer string) (*Dial
 	if len(meta)+len(peer) > packet.MaxMeta {
 		return nil, packet.ErrPacketTooLarge
 	}
-	w := wait.Get()
+	w := m.waiters.Get()
 	defer w.Put()
 	if err := m.reserveOpen(ctx, w); err != nil {
 		return nil, err
@@ -277,10 +281,13 @@ func (m *Multiplexer) HandleFrame(h packet.Header, payload []byte) error {
 		return m.owner.HandleFrame(h, payload)
 	}
 	d, err := m.find(h)
-	if d == nil {
-		return err
+	switch {
+	case d != nil:
+		return d.handleFrame(h, payload)
+	case err == nil && (h.Type == packet.TypeRequest || h.Type == packet.TypeResponse):
+		return m.owner.HandleFrame(h, payload) // its credit is the connection's
 	}
-	return d.handleFrame(h, payload)
+	return err
 }
 
 // HandleData takes bytes of a stream.

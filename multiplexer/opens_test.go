@@ -222,7 +222,7 @@ func TestOpenersAreServedInTheirOrder(t *testing.T) {
 
 func TestANewOpenerDoesNotOvertakeAnotherWhichMayLeave(t *testing.T) {
 	s := newScripted(t, func(c *Config) { c.Peer.OpenCredit.Opens = 1 })
-	before := wait.Get() // stands in line and has not seen the credit yet
+	before := wait.New() // stands in line and has not seen the credit yet
 	s.m.mu.Lock()
 	s.m.opens.wait.Push(before)
 	s.m.mu.Unlock()

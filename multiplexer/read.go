@@ -9,7 +9,6 @@ import (
 
 	"github.com/singchia/geminio/packet"
 	"github.com/singchia/geminio/pkg/slab"
-	"github.com/singchia/geminio/pkg/wait"
 )
 
 // Read reads what has arrived into p, and waits until something has. It
@@ -48,7 +47,7 @@ func (d *Dialogue) awaitBytes(peek bool) error {
 	if ready {
 		return err
 	}
-	w := wait.Get()
+	w := d.m.waiters.Get()
 	r.readers.Push(w)
 	for !ready {
 		r.Unlock()

@@ -37,7 +37,7 @@ func (d *Dialogue) Write(p []byte) (n int, err error) {
 		defer s.Unlock()
 		return 0, d.writeErr()
 	}
-	w := wait.Get()
+	w := d.m.waiters.Get()
 	s.Lock()
 	if err = d.takeTurn(w); err == nil {
 		for len(p) > 0 {

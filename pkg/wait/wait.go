@@ -19,8 +19,8 @@ import (
 // another try.
 var ErrMustWait = errors.New("must wait")
 
-// A Waiter is what one blocked operation waits with. It is taken by Get and
-// given back by Put, and belongs to one operation in between.
+// A Waiter is what one blocked operation waits with. It is taken from a Pool
+// and given back by Put, and belongs to one operation in between.
 type Waiter struct {
 	// C delivers wake-ups; it holds one.
 	C chan struct{}
@@ -35,14 +35,29 @@ type Waiter struct {
 	// wait for that; guarded like Size.
 	Mark uint64
 
+	home       *Pool // nil: none
 	queue      *Queue
 	next, prev *Waiter
 }
 
-var pool = sync.Pool{New: func() any { return &Waiter{C: make(chan struct{}, 1)} }}
+// A Pool keeps waiters that are used again. Its zero value is ready for use,
+// and its methods may be called at once. One pool must not serve two synctest
+// bubbles, since a channel belongs to the one in which it was made: a
+// connection has a pool of its own.
+type Pool struct{ free sync.Pool }
 
-// Get returns a Waiter without a wake-up pending.
-func Get() *Waiter { return pool.Get().(*Waiter) }
+// Get returns a Waiter without a wake-up pending, to be given back by Put.
+func (p *Pool) Get() *Waiter {
+	if w, ok := p.free.Get().(*Waiter); ok {
+		return w
+	}
+	w := New()
+	w.home = p
+	return w
+}
+
+// New returns a Waiter that no pool keeps.
+func New() *Waiter { return &Waiter{C: make(chan struct{}, 1)} }
 
 // Put gives w back. It must stand in no queue, and nobody may call Wake on it
 // any more but those who hold a lock under which the caller has withdrawn it.
@@ -55,7 +70,9 @@ func (w *Waiter) Put() {
 	default:
 	}
 	w.Size, w.Granted, w.Mark = 0, false, 0
-	pool.Put(w)
+	if w.home != nil {
+		w.home.free.Put(w)
+	}
 }
 
 // Wake makes the operation look again. It never blocks.

@@ -37,7 +37,7 @@ func list(t *testing.T, q *Queue) (ws []*Waiter) {
 }
 
 func TestAWakeUpIsKeptUntilItIsLookedAtAndTwoAreOne(t *testing.T) {
-	w := Get()
+	w := New()
 	defer w.Put()
 	require.False(t, woken(w))
 	w.Wake()
@@ -47,12 +47,13 @@ func TestAWakeUpIsKeptUntilItIsLookedAtAndTwoAreOne(t *testing.T) {
 }
 
 func TestAWaiterComesWithoutAWakeUpOrAnythingElseOfItsLastUse(t *testing.T) {
-	w := Get()
+	var pool Pool
+	w := pool.Get()
 	w.Size, w.Granted, w.Mark = 5, true, 7
 	w.Wake()
 	w.Put()
 	for range 100 { // the pool may give any
-		w := Get()
+		w := pool.Get()
 		require.False(t, woken(w))
 		require.Zero(t, w.Size)
 		require.False(t, w.Granted)
@@ -63,7 +64,7 @@ func TestAWaiterComesWithoutAWakeUpOrAnythingElseOfItsLastUse(t *testing.T) {
 
 func TestAWaiterThatStandsInAQueueIsNotGivenBackNorPutIntoAnother(t *testing.T) {
 	var q, other Queue
-	w := Get()
+	w := New()
 	q.Push(w)
 	require.Panics(t, w.Put)
 	require.Panics(t, func() { other.Push(w) })
@@ -77,7 +78,7 @@ func TestAWaiterThatStandsInAQueueIsNotGivenBackNorPutIntoAnother(t *testing.T) 
 func TestWakeAllWakesEverybodyAndLeavesThemInLine(t *testing.T) {
 	var q Queue
 	q.WakeAll()
-	ws := []*Waiter{Get(), Get(), Get()}
+	ws := []*Waiter{New(), New(), New()}
 	for _, w := range ws {
 		q.Push(w)
 	}
@@ -100,7 +101,7 @@ func TestAQueueAgainstAList(t *testing.T) {
 			var q Queue
 			var model, outside []*Waiter
 			for range 8 {
-				outside = append(outside, Get())
+				outside = append(outside, New())
 			}
 			for range 500 {
 				switch {
@@ -154,7 +155,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			w := Get()
+			w := New()
 			defer w.Put()
 			for range 500 {
 				mu.Lock()

@@ -19,12 +19,13 @@ type Task interface{ Run() }
 // for use. When nothing has run for a moment it holds no goroutine and no
 // timer.
 type Pool struct {
-	mu    sync.Mutex // guards what follows
-	idle  *worker    // the one that became idle last comes first
-	count int        // how many are idle
-	least int        // how few were since the last sweep: so many are not needed
-	sweep *time.Timer
-	armed bool
+	mu     sync.Mutex // guards what follows
+	idle   *worker    // the one that became idle last comes first
+	count  int        // how many are idle
+	least  int        // how few were since the last sweep: so many are not needed
+	sweep  *time.Timer
+	armed  bool
+	closed bool
 }
 
 type worker struct {
@@ -64,6 +65,10 @@ func (p *Pool) work(w *worker, t Task) {
 		t.Run()
 		t = nil // the next may come late
 		p.mu.Lock()
+		if p.closed {
+			p.mu.Unlock()
+			return
+		}
 		w.next, p.idle = p.idle, w
 		p.count++
 		if !p.armed {
@@ -81,19 +86,30 @@ func (p *Pool) work(w *worker, t Task) {
 // retire ends the workers that were idle since the last sweep.
 func (p *Pool) retire() {
 	p.mu.Lock()
-	var ended *worker
-	for n := p.least; n > 0; n-- {
-		w := p.pop()
-		w.next, ended = ended, w
-	}
+	p.end(p.least)
 	p.least = p.count
 	if p.armed = p.count > 0; p.armed {
 		p.sweep.Reset(linger)
 	}
 	p.mu.Unlock()
-	for ended != nil {
-		w := ended
-		ended, w.next = w.next, nil
-		w.tasks <- nil
+}
+
+// end ends n idle workers. The lock is held.
+func (p *Pool) end(n int) {
+	for ; n > 0; n-- {
+		p.pop().tasks <- nil // it has room: an idle worker has no task
 	}
+}
+
+// Close ends the goroutines that are idle, and lets no other linger. Tasks that
+// run go on, and Go may still be called.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	p.closed = true
+	p.end(p.count)
+	if p.armed {
+		p.armed = false
+		p.sweep.Stop()
+	}
+	p.mu.Unlock()
 }

@@ -85,3 +85,25 @@ func TestManyAtOnce(t *testing.T) {
 	all.Wait()
 	require.EqualValues(t, 16000, ran.Load())
 }
+
+func TestNothingLingersAfterClose(t *testing.T) {
+	var p Pool
+	start, ran := make(chan struct{}), make(chan struct{}, 2)
+	for range 2 {
+		p.Go(task(func() {
+			<-start
+			ran <- struct{}{}
+		}))
+	}
+	start <- struct{}{}
+	<-ran // one may be idle now, one still runs
+	p.Close()
+	start <- struct{}{}
+	<-ran
+	p.Go(task(func() { ran <- struct{}{} }))
+	<-ran
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.Zero(t, p.count)
+	require.False(t, p.armed)
+}

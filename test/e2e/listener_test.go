@@ -216,7 +216,7 @@ func TestHandshakeErrorsAreReturnedIfAskedFor(t *testing.T) {
 	}
 	var ne net.Error
 	require.ErrorAs(t, err, &ne)
-	require.True(t, ne.Temporary()) //nolint:staticcheck // loops ask for it
+	require.True(t, ne.Temporary()) // loops ask for it
 	c := harness.Dial(t, address)
 	require.Equal(t, c.ClientID(), acceptEnd(t, l).ClientID())
 }
