@@ -55,6 +55,11 @@ type Config struct {
 	// the peer gets no more credit. If 0 or less, only their bytes count.
 	ReadQueue int
 
+	// WriteQueue is how many DATA frames of a stream may wait to be written
+	// before its writers wait. If 0 or less, only the queue of the connection
+	// limits them.
+	WriteQueue int
+
 	// Dialogues is told of the streams beside the default stream.
 	Dialogues Dialogues
 

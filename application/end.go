@@ -89,7 +89,7 @@ func New(c Conn, cfg Config) *End {
 	e.owed.kick = c.Kick
 	e.setCredit()
 	e.callOutlets.ended, e.publishOutlets.ended = e.ended, e.ended
-	e.mux = multiplexer.New(c, e, muxConfig(limits, *peer, e.budget))
+	e.mux = multiplexer.New(c, e, muxConfig(limits, *peer, e.budget, cfg.WriteQueue))
 	return e
 }
 
@@ -117,7 +117,7 @@ func (e *End) setCredit() {
 }
 
 // muxConfig is what the streams of an End are made with.
-func muxConfig(limits *options.Limits, peer packet.Hello, budget *credit.Budget) multiplexer.Config {
+func muxConfig(limits *options.Limits, peer packet.Hello, budget *credit.Budget, writeQueue int) multiplexer.Config {
 	return multiplexer.Config{
 		Budget: budget,
 		Memory: limits.WindowMemory,
@@ -129,6 +129,8 @@ func muxConfig(limits *options.Limits, peer packet.Hello, budget *credit.Budget)
 		MessageWindow:       limits.MessageWindow,
 		StreamMessageWindow: limits.StreamMessageWindow,
 		MinMessageWindow:    limits.MinMessageWindow,
+
+		WriteQueue: writeQueue,
 
 		MaxStreams:  limits.MaxStreams,
 		OpenBacklog: limits.OpenBacklog,
@@ -143,7 +145,7 @@ func Offer(limits options.Limits) packet.Hello {
 	return packet.Hello{
 		StreamWindow:  uint32(limits.StreamWindow),
 		MessageWindow: uint32(limits.MessageWindow),
-		OpenCredit:    multiplexer.FirstOpens(muxConfig(&limits, packet.Hello{}, nil)),
+		OpenCredit:    multiplexer.FirstOpens(muxConfig(&limits, packet.Hello{}, nil, 0)),
 		CallCredit: packet.CreditCall{
 			Requests:      uint64(limits.MaxRunningCalls) + uint64(limits.MaxWaitingCalls),
 			RequestBytes:  uint64(limits.RequestWindow),

@@ -26,6 +26,7 @@ func (s *setup) endConfig(c *conn.Conn, h *hooks) application.Config {
 		ClientID:          c.ClientID(),
 		Meta:              c.Meta(),
 		ReadQueue:         s.opts.ReadBufferSize,
+		WriteQueue:        s.opts.WriteBufferSize,
 		ConnOffline:       h.offline,
 		LocalMethods:      s.opts.LocalMethods,
 		RemoteMethods:     s.opts.RemoteMethods,

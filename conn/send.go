@@ -41,16 +41,16 @@ func (c *Conn) Append(class packet.Class, h packet.Header, fields, a, b []byte, 
 
 // AppendData queues one DATA frame with the first n bytes of p, as many as fit
 // its segment well (all, if p has at most 4 KiB), and FIN if fin is set and
-// the frame takes all of p. It waits as Append does.
-func (c *Conn) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (n int, err error) {
+// the frame takes all of p. It waits, and returns the mark, as Append does.
+func (c *Conn) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (n int, mark uint64, err error) {
 	q := &c.bulk
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.dead || c.said {
-		return 0, c.gone(q, w)
+		return 0, 0, c.gone(q, w)
 	}
 	if w != nil && !q.admit(w, packet.HeaderLen+min(len(p), packet.MaxPayload)) {
-		return 0, wait.ErrMustWait
+		return 0, 0, wait.ErrMustWait
 	}
 	n = q.cut(len(p))
 	h := packet.Header{Type: packet.TypeData, Stream: stream}
@@ -59,7 +59,7 @@ func (c *Conn) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (n 
 	}
 	c.put(q, h, p[:n], nil, nil)
 	c.kick()
-	return n, nil
+	return n, q.queued, nil
 }
 
 // gone takes w out of its line and returns why nothing can be queued.
@@ -110,19 +110,17 @@ func (c *Conn) Composed(class packet.Class, mark uint64) bool {
 }
 
 // AwaitComposed is Composed, and where that is false has w woken when it has
-// become true or the connection has ended.
+// become true or the connection has ended. It is true, too, when the connection
+// takes nothing any more: there is nothing to wait for.
 func (c *Conn) AwaitComposed(class packet.Class, mark uint64, w *wait.Waiter) bool {
 	q := c.queueOf(class)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if q.composed >= mark {
+	if q.composed >= mark || c.dead || c.said {
 		q.marks.Remove(w)
 		return true
 	}
-	switch {
-	case c.dead:
-		w.Wake()
-	case !q.marks.Has(w):
+	if !q.marks.Has(w) {
 		w.Mark = mark
 		q.marks.Push(w)
 	}

@@ -60,41 +60,44 @@ type Dialogue struct {
 	receiving struct {
 		sync.Mutex
 		half    half
+		discard bool // nobody will read
+		line    bool // this dialogue stands in the multiplexer's wake list
 		buffer  buffer
-		discard bool       // nobody will read
 		err     error      // what Read returns behind the buffer; nil: it waits
 		readers wait.Queue // those who wait for bytes
-		line    bool       // this dialogue stands in the multiplexer's wake list
 		due     deadline
 	}
 	window credit.Window // receiving's lock guards it
 
 	sendingHalf struct {
 		sync.Mutex
-		err     error        // what Write returns; nil: it may write
-		busy    bool         // somebody has the turn to write
-		writer  *wait.Waiter // what that one waits with, nil if it does not
-		turn    wait.Queue   // those who wait for the turn
-		starved bool         // the writer waits for credit
-		told    uint64       // the limit for which BLOCKED was said, +1
-		fin     bool         // FIN is to follow what is being written
-		finSent bool
-		due     deadline
+		busy     bool         // somebody has the turn to write
+		starved  bool         // the writer waits for credit
+		fin      bool         // FIN is to follow what is being written
+		finSent  bool         // it was queued
+		answered bool         // the peer has accepted the stream
+		err      error        // what Write returns; nil: it may write
+		writer   *wait.Waiter // what the one who has the turn waits with, nil if it does not
+		turn     wait.Queue   // those who wait for the turn
+		told     uint64       // the limit for which BLOCKED was said, +1
+		due      deadline
+		frames   *frames              // those queued, where their number is limited
+		refused  *geminio.StreamError // the peer has reset the stream
+		opening  *wait.Waiter         // waits for answered or refused
 	}
 	limit, sent uint64 // sendingHalf's lock guards them
-
-	// sendingHalf's lock guards these
-	answered bool                 // the peer has accepted
-	refused  *geminio.StreamError // it has reset the stream
-	opening  *wait.Waiter         // waits for either
 }
 
 func newDialogue(m *Multiplexer, opener bool, w windows) *Dialogue {
-	return &Dialogue{
+	d := &Dialogue{
 		m: m, opener: opener, limit: w.send,
 		sendMessages: w.sendMessages, receiveMessages: w.receiveMessages,
 		window: credit.NewWindow(m.cfg.Budget, w.receive, m.cfg.MaxStreamWindow, m.cfg.MinStreamWindow),
 	}
+	if m.cfg.WriteQueue > 0 {
+		d.sendingHalf.frames = &frames{marks: make([]uint64, m.cfg.WriteQueue)}
+	}
+	return d
 }
 
 // StreamID returns the number that both sides know the stream by.
@@ -215,7 +218,7 @@ func (d *Dialogue) over(why Ending) {
 		return
 	}
 	d.sendingHalf.Lock()
-	if w := d.opening; w != nil {
+	if w := d.sendingHalf.opening; w != nil {
 		w.Wake()
 	}
 	d.sendingHalf.Unlock()
@@ -259,23 +262,23 @@ func (d *Dialogue) AwaitOpened(ctx context.Context) error {
 	defer s.Unlock()
 	for {
 		switch {
-		case d.answered:
+		case d.sendingHalf.answered:
 			return nil
-		case d.refused != nil:
-			return d.refused
+		case d.sendingHalf.refused != nil:
+			return d.sendingHalf.refused
 		case d.Ending() != 0:
 			return io.EOF
 		case ctx.Err() != nil:
 			return ctx.Err()
 		}
-		d.opening = w
+		d.sendingHalf.opening = w
 		s.Unlock()
 		select {
 		case <-w.C:
 		case <-ctx.Done():
 		}
 		s.Lock()
-		d.opening = nil
+		d.sendingHalf.opening = nil
 	}
 }
 
@@ -325,12 +328,12 @@ func (d *Dialogue) handleOpened() error {
 	s := &d.sendingHalf
 	s.Lock()
 	defer s.Unlock()
-	if d.answered {
+	if d.sendingHalf.answered {
 		return protocolError("OPENED of stream %d, which waits for none", d.id)
 	}
-	d.answered = true
-	if d.opening != nil {
-		d.opening.Wake()
+	d.sendingHalf.answered = true
+	if d.sendingHalf.opening != nil {
+		d.sendingHalf.opening.Wake()
 	}
 	return nil
 }
@@ -343,7 +346,7 @@ func (d *Dialogue) handleReset(r packet.Reset) error {
 	code := max(r.Code, 1) // 0 is an orderly close
 	err := &geminio.StreamError{Code: code, Remote: true, Text: string(r.Text)}
 	d.sendingHalf.Lock()
-	d.refused = err
+	d.sendingHalf.refused = err
 	d.sendingHalf.Unlock()
 	d.stopWriting(err)
 	d.stopReading(err, false)

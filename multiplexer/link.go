@@ -31,8 +31,9 @@ type Link interface {
 
 	// AppendData queues one DATA frame with the first n bytes of p, as many as
 	// fit its segment well (all, if p has at most 4 KiB), and FIN if fin is set
-	// and the frame takes all of p. It waits as Append does.
-	AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (n int, err error)
+	// and the frame takes all of p. It waits, and returns the mark, as Append
+	// does.
+	AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (n int, mark uint64, err error)
 
 	// AppendEnd queues the END of stream: it leaves when everything that has
 	// been queued so far has been composed.
@@ -46,7 +47,8 @@ type Link interface {
 	Composed(class packet.Class, mark uint64) bool
 
 	// AwaitComposed is Composed, and where that is false has w woken when it
-	// has become true or the connection has ended.
+	// has become true or the connection has ended. It is true, too, when the
+	// connection takes nothing any more.
 	AwaitComposed(class packet.Class, mark uint64, w *wait.Waiter) bool
 
 	// Kick makes the flusher call Compose of the layer above soon: a state bit

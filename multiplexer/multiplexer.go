@@ -34,6 +34,10 @@ type Config struct {
 	StreamMessageWindow int // that of other streams
 	MinMessageWindow    int
 
+	// WriteQueue is how many DATA frames of a stream may wait to be written
+	// before its writers wait; 0: only the connection's queue limits them.
+	WriteQueue int
+
 	MaxStreams  int // streams of the peer at once
 	OpenBacklog int // streams of the peer that are not accepted
 
@@ -96,7 +100,7 @@ func New(link Link, owner Owner, cfg Config) *Multiplexer {
 		sendMessages: int(cfg.Peer.MessageWindow), receiveMessages: cfg.MessageWindow,
 	})
 	d.id = defaultStream
-	d.answered = true
+	d.sendingHalf.answered = true
 	m.first = d
 	m.dialogues[d.id] = d
 	m.sending++

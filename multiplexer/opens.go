@@ -252,7 +252,7 @@ func (m *Multiplexer) handleOpen(h packet.Header, payload []byte) error {
 		send: uint64(o.StreamWindow), receive: int(g.streamWindow),
 		sendMessages: int(o.MessageWindow), receiveMessages: int(g.messageWindow),
 	})
-	d.id, d.answered = h.Stream, true
+	d.id, d.sendingHalf.answered = h.Stream, true
 	d.meta, d.peer = append([]byte(nil), o.Meta...), string(o.Peer)
 	d.receiver = m.owner.NewDialogue(d)
 

@@ -117,18 +117,25 @@ func (d *Dialogue) writeFrame(p []byte, w *wait.Waiter) (int, error) {
 			d.starve(w)
 			continue
 		}
+		if f := s.frames; f != nil && !d.m.link.AwaitComposed(packet.Bulk, f.oldest(), w) {
+			d.sleep(w)
+			continue
+		}
 		piece := p[:min(uint64(len(p)), credit, packet.MaxPayload)]
 		if !d.Begin() {
 			d.m.link.Withdraw(w)
 			return 0, d.lostErr()
 		}
 		s.Unlock()
-		n, err := d.m.link.AppendData(d.id, piece, false, w)
+		n, mark, err := d.m.link.AppendData(d.id, piece, false, w)
 		d.Finish()
 		s.Lock()
 		switch err {
 		case nil:
 			d.sent += uint64(n)
+			if s.frames != nil {
+				s.frames.add(mark)
+			}
 			return n, nil
 		case wait.ErrMustWait:
 			d.sleep(w)
@@ -136,6 +143,22 @@ func (d *Dialogue) writeFrame(p []byte, w *wait.Waiter) (int, error) {
 			return 0, d.lostErr()
 		}
 	}
+}
+
+// frames are the marks of the frames that a dialogue has queued last, as many
+// as may wait to be written.
+type frames struct {
+	marks []uint64 // a ring
+	next  int
+}
+
+// oldest returns the mark that must be composed before another frame may be
+// queued.
+func (f *frames) oldest() uint64 { return f.marks[f.next] }
+
+func (f *frames) add(mark uint64) {
+	f.marks[f.next] = mark
+	f.next = (f.next + 1) % len(f.marks)
 }
 
 // starve waits for credit, and has the peer told so once for each limit.
@@ -248,7 +271,7 @@ func (d *Dialogue) sendFIN() {
 		return
 	}
 	s.finSent = true
-	_, _ = d.m.link.AppendData(d.id, nil, true, nil) // it fails only when nobody is left to be told
+	_, _, _ = d.m.link.AppendData(d.id, nil, true, nil) // it fails only when nobody is left to be told
 	d.Finish()
 }
 

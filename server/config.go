@@ -27,6 +27,7 @@ func (s *setup) endConfig(c *conn.Conn, offline func()) application.Config {
 		ClientID:          c.ClientID(),
 		Meta:              c.Meta(),
 		ReadQueue:         s.opts.ReadBufferSize,
+		WriteQueue:        s.opts.WriteBufferSize,
 		ConnOffline:       offline,
 		LocalMethods:      s.opts.LocalMethods,
 		RemoteMethods:     s.opts.RemoteMethods,
