@@ -82,7 +82,7 @@ func (c *scriptedConn) put(class packet.Class, h packet.Header, payload []byte) 
 	return c.queued[class]
 }
 
-func (c *scriptedConn) AppendData(stream uint32, p []byte, fin bool, _ *wait.Waiter) (int, error) {
+func (c *scriptedConn) AppendData(stream uint32, p []byte, fin bool, _ *wait.Waiter) (int, uint64, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	h := packet.Header{Type: packet.TypeData, Stream: stream, Length: len(p)}
@@ -90,7 +90,7 @@ func (c *scriptedConn) AppendData(stream uint32, p []byte, fin bool, _ *wait.Wai
 		h.Flags = packet.FlagFIN
 	}
 	c.put(packet.Bulk, h, append([]byte{}, p...))
-	return len(p), nil
+	return len(p), 0, nil
 }
 
 func (c *scriptedConn) AppendEnd(stream uint32) {

@@ -166,7 +166,7 @@ func TestNothingCountedFollowsClose(t *testing.T) {
 		_, err := c.Append(class, packet.Header{Type: packet.TypeCredit, Stream: 3}, make([]byte, 8), nil, nil, nil)
 		require.Error(t, err)
 	}
-	_, err := c.AppendData(3, []byte("x"), false, nil)
+	_, _, err := c.AppendData(3, []byte("x"), false, nil)
 	require.Error(t, err)
 	c.AppendEnd(3)
 	require.Empty(t, compose(t, c))

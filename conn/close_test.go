@@ -187,7 +187,7 @@ func TestReplaceTellsThePeerBeforeAllThatIsQueuedAndNothingFollows(t *testing.T)
 		require.Empty(t, p.rest())
 		took, err := endedAfter(t, h, began)
 		require.ErrorIs(t, err, ErrReplaced)
-		require.Equal(t, replaceGrace, took)
+		require.Equal(t, leaveGrace, took)
 	})
 }
 
@@ -213,7 +213,7 @@ func TestReplaceWaitsNoLongerForAPeerThatTakesNothing(t *testing.T) {
 		began := time.Now()
 		c.Replace()
 		took, err := endedAfter(t, h, began)
-		require.Equal(t, replaceGrace, took)
+		require.Equal(t, leaveGrace, took)
 		require.ErrorIs(t, err, ErrReplaced)
 		require.NoError(t, b.Close())
 	})

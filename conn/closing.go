@@ -20,8 +20,9 @@ const (
 	// both sides have said everything.
 	lingerLongest = time.Second
 
-	// replaceGrace is what a connection has that gives way to a newer one.
-	replaceGrace = 100 * time.Millisecond
+	// leaveGrace is what the peer has to take the reason of an end that is
+	// not in order.
+	leaveGrace = 100 * time.Millisecond
 )
 
 // Shutdown queues CLOSE, with why, after all that has been queued. What is
@@ -101,17 +102,21 @@ func (c *Conn) checkDrain() {
 // Replace ends a connection that gives way to a newer one of the same client:
 // it tells the peer, gives it a moment to take that, and closes the transport.
 // It does not wait.
-func (c *Conn) Replace() {
+func (c *Conn) Replace() { c.leave(packet.CodeReplaced, ErrReplaced) }
+
+// leave tells the peer why the connection ends, gives it a moment to take
+// that, and closes the transport. It does not wait.
+func (c *Conn) leave(code packet.Code, cause error) {
 	c.mu.Lock()
 	if c.state == open {
-		c.cause = &LostError{ErrReplaced}
-		c.closeCode, c.closeText = packet.CodeReplaced, ErrReplaced.Error()
+		c.cause = &LostError{cause}
+		c.closeCode, c.closeText = code, cause.Error()
 		c.said = true // what is queued has no time to go before it
 		c.step(closeAsked)
 		c.kick()
 	}
 	c.mu.Unlock()
-	time.AfterFunc(replaceGrace, func() { c.fail(ErrReplaced) })
+	time.AfterFunc(leaveGrace, func() { c.fail(cause) })
 }
 
 // queueFarewells appends CLOSE and CLOSED when they are due and nothing is to

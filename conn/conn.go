@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -138,6 +139,7 @@ type Conn struct {
 	dead      bool  // the transport is closed, or about to be
 	cause     error // why it was lost; nil: in order
 	reading   bool  // the reader runs
+	breached  bool  // it ended because the peer broke a rule
 	writing   bool  // the flusher runs
 	over      bool  // HandleClosed was called, or is about to be
 	endedSet  bool  // ended is closed
@@ -262,6 +264,7 @@ func (c *Conn) Start(h Handler) {
 	}
 	b := c.beater
 	c.mu.Unlock()
+	c.cfg.Log.Debugf("%v: open", c)
 	go c.readLoop()
 	if b != nil {
 		b.start()
@@ -331,12 +334,25 @@ func (c *Conn) settle() {
 		}
 	}
 	c.dropQueued()
-	b, cause := c.beater, c.cause
+	b, cause, breached := c.beater, c.cause, c.breached
 	c.mu.Unlock()
 	if b != nil {
 		b.stop()
 	}
+	switch { // a warning only where the peer is at fault
+	case cause == nil:
+		c.cfg.Log.Debugf("%v: closed", c)
+	case breached:
+		c.cfg.Log.Warnf("%v: %v", c, cause)
+	default:
+		c.cfg.Log.Debugf("%v: %v", c, cause)
+	}
 	c.handler.HandleClosed(cause)
+}
+
+// String names the connection in logs.
+func (c *Conn) String() string {
+	return fmt.Sprintf("connection of client %d with %v", c.clientID, c.nc.RemoteAddr())
 }
 
 // dropQueued gives everything back that was not written or not acknowledged.

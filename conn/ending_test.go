@@ -97,7 +97,7 @@ func TestHandleClosedIsCalledOnceWhateverEndsTheConnection(t *testing.T) {
 					func() { a.Close() }, func() { b.Close() }, x.Replace, y.Replace,
 					func() { x.fail(errBroken) }, func() { y.fail(errBroken) }, func() { y.fail(ErrDead) },
 					func() { x.Shutdown(0, ""); x.Close() }, func() { y.Shutdown(0, ""); y.Close() },
-					func() { _, _ = x.AppendData(3, make([]byte, 50000), false, nil) }, y.Kick, x.beat,
+					func() { _, _, _ = x.AppendData(3, make([]byte, 50000), false, nil) }, y.Kick, x.beat,
 				} {
 					all.Add(1)
 					go func() {

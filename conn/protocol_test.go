@@ -60,6 +60,17 @@ func TestWhatBreaksARuleEndsTheConnection(t *testing.T) {
 	}
 }
 
+func TestThePeerIsToldWhichRuleItBroke(t *testing.T) {
+	_, h, p := withPeer(t, Config{}, false)
+	p.send(plain(127, 0, 0))
+	told := p.want(packet.TypeClose)
+	msg, err := packet.ParseClose(told.payload)
+	require.NoError(t, err)
+	require.Equal(t, packet.CodeProtocol, msg.Code)
+	require.Contains(t, string(msg.Text), "unknown type")
+	require.ErrorContains(t, h.ended(t), "unknown type")
+}
+
 func body(n int) frame {
 	return frame{packet.Header{Type: packet.TypeBody, Stream: 3},
 		append(packet.AppendBody(nil, packet.BodyHead{Kind: packet.BodyRequest, ID: 5}), make([]byte, n)...)}

@@ -95,7 +95,7 @@ func TestDataIsCutToTheRoomOfTheSegmentButNotBelowLeastCut(t *testing.T) {
 		if used := segmentSize - tt.room; used > 0 {
 			c.bulk.space(used)
 		}
-		n, err := c.AppendData(3, make([]byte, tt.len), false, nil)
+		n, _, err := c.AppendData(3, make([]byte, tt.len), false, nil)
 		require.NoError(t, err)
 		require.Equal(t, tt.want, n, "%+v", tt)
 	}
@@ -104,12 +104,12 @@ func TestDataIsCutToTheRoomOfTheSegmentButNotBelowLeastCut(t *testing.T) {
 func TestFinStandsOnTheFrameThatTakesTheLastByte(t *testing.T) {
 	c := silentConn(Config{})
 	p := make([]byte, packet.MaxPayload+5)
-	n, err := c.AppendData(3, p, true, nil)
+	n, _, err := c.AppendData(3, p, true, nil)
 	require.NoError(t, err)
 	require.Equal(t, packet.MaxPayload, n)
-	_, err = c.AppendData(3, p[n:], true, nil)
+	_, _, err = c.AppendData(3, p[n:], true, nil)
 	require.NoError(t, err)
-	_, err = c.AppendData(5, nil, true, nil)
+	_, _, err = c.AppendData(5, nil, true, nil)
 	require.NoError(t, err)
 	pieces, _ := c.bulk.compose(nil, 1<<20)
 	fs := framesOf(t, pieces)
@@ -332,7 +332,7 @@ func randomProgram(t *testing.T, rnd *rand.Rand) {
 			copy(payload, fmt.Sprintf("%08d", serial))
 			f := frame{packet.Header{Stream: uint32(serial)}, payload}
 			if class == packet.Bulk {
-				n, err := c.AppendData(f.Stream, payload, false, nil)
+				n, _, err := c.AppendData(f.Stream, payload, false, nil)
 				require.NoError(t, err)
 				require.True(t, n == len(payload) || n >= leastCut, "cut to %d of %d", n, len(payload))
 				f.payload = payload[:n]

@@ -25,12 +25,21 @@ func (c *Conn) readLoop() {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF // an orderly end was said in frames
 	}
+	b, broken := err.(*breach)
 	c.mu.Lock()
-	c.reading = false
+	c.reading, c.breached = false, broken
 	c.mu.Unlock()
+	if broken {
+		c.leave(packet.CodeProtocol, b.error)
+		return
+	}
 	c.fail(err)
 	c.settle()
 }
+
+// A breach is what the peer did against the rules, as opposed to what befell
+// the transport.
+type breach struct{ error }
 
 func (c *Conn) read() (err error) {
 	r := newReader(c.nc, c.raw)
@@ -42,7 +51,7 @@ func (c *Conn) read() (err error) {
 		data, s, err := c.next(r)
 		if len(data) > 0 {
 			if err := c.parse(data, s); err != nil {
-				return err
+				return &breach{err}
 			}
 			c.handler.EndBatch()
 			c.progress(len(data) < slab.Size)
@@ -72,7 +81,7 @@ func (c *Conn) readPreface(r *reader) error {
 				return nil
 			}
 			if b != packet.Preface[at] {
-				return protocolError("no preface")
+				return &breach{protocolError("no preface")}
 			}
 			at++
 		}

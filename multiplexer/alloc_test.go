@@ -19,8 +19,8 @@ import (
 // A sink is a Link that takes everything and keeps nothing.
 type sink struct{ scriptLink }
 
-func (*sink) AppendData(_ uint32, p []byte, _ bool, _ *wait.Waiter) (int, error) {
-	return min(len(p), packet.MaxPayload), nil
+func (*sink) AppendData(_ uint32, p []byte, _ bool, _ *wait.Waiter) (int, uint64, error) {
+	return min(len(p), packet.MaxPayload), 0, nil
 }
 
 func (*sink) Append(packet.Class, packet.Header, []byte, []byte, []byte, *wait.Waiter) (uint64, error) {

@@ -292,7 +292,7 @@ func (d *Dialogue) handleFrame(h packet.Header, payload []byte) error {
 		if err != nil {
 			return err
 		}
-		d.handleCredit(c.Limit)
+		return d.handleCredit(c.Limit)
 	case packet.TypeBlocked:
 		b, err := packet.ParseBlocked(h, payload)
 		if err != nil {

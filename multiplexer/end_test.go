@@ -241,7 +241,7 @@ func TestARefusalReachesTheOpener(t *testing.T) {
 func (d *Dialogue) awaited() bool {
 	d.sendingHalf.Lock()
 	defer d.sendingHalf.Unlock()
-	return d.opening != nil
+	return d.sendingHalf.opening != nil
 }
 
 func TestAwaitOpenedEndsWithTheStreamTheContextOrTheAnswer(t *testing.T) {

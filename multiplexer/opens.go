@@ -40,7 +40,10 @@ const mostGrants = 16 << 10
 // allow notes a grant, unless it allows nothing newly. One with the windows of
 // the last extends that.
 func (o *opens) allow(c packet.CreditOpen) error {
-	if c.Opens <= o.limit {
+	switch {
+	case c.Opens < o.limit:
+		return protocolError("the credit for streams fell from %d to %d", o.limit, c.Opens)
+	case c.Opens == o.limit:
 		return nil
 	}
 	g := grant{c.Opens, c.StreamWindow, c.MessageWindow}

@@ -318,7 +318,7 @@ func TestAFrameForAStreamThatWasNeverOpenedIsAnError(t *testing.T) {
 		s := newScriptedSide(t, client, nil)
 		d := s.mustOpen()
 		require.Error(t, s.credits(d.id+2))
-		require.NoError(t, s.credits(d.id))
+		require.NoError(t, s.frame(packet.TypeCredit, d.id, packet.AppendCredit(nil, packet.Credit{Limit: 1 << 30})))
 		theirs := uint32(2)
 		if !client {
 			theirs = 3

@@ -152,13 +152,19 @@ var errInvalidWrite = errors.New("writer returned an impossible count")
 
 // CloseRead says that nothing more will be read: what has arrived and what
 // arrives is dropped, and the peer's writes fail. Reads return io.EOF. It
-// returns nil, also the second time.
+// returns nil, also the second time, and net.ErrClosed after Close.
 func (d *Dialogue) CloseRead() error {
 	if d.stopReading(io.EOF, true) && d.Begin() {
 		h := packet.Header{Type: packet.TypeStopSending, Stream: d.id}
 		payload := packet.AppendStopSending(nil, packet.StopSending{Code: uint32(packet.CodeCancelled)})
 		_, _ = d.m.link.Append(packet.Control, h, payload, nil, nil, nil) // it fails only when nobody is left to be told
 		d.Finish()
+	}
+	r := &d.receiving
+	r.Lock()
+	defer r.Unlock()
+	if r.err == net.ErrClosed {
+		return r.err
 	}
 	return nil
 }

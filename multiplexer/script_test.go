@@ -28,10 +28,11 @@ var errGone = geminio.ErrBusy // any error that the multiplexer must not hand on
 
 // A scriptLink is a Link without a connection: it records what is appended.
 type scriptLink struct {
-	client bool
-	rtt    time.Duration
-	pinned int
-	onData func() // called when a DATA frame is about to be appended
+	notComposed bool // what is queued stays so
+	client      bool
+	rtt         time.Duration
+	pinned      int
+	onData      func() // called when a DATA frame is about to be appended
 
 	mu     sync.Mutex
 	frames []frame
@@ -84,14 +85,14 @@ func (l *scriptLink) Append(class packet.Class, h packet.Header, fields, a, b []
 	return 0, nil
 }
 
-func (l *scriptLink) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (int, error) {
+func (l *scriptLink) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (int, uint64, error) {
 	if l.onData != nil && !fin {
 		l.onData()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.admit(w); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	n := min(len(p), packet.MaxPayload)
 	h := packet.Header{Type: packet.TypeData, Stream: stream, Length: n}
@@ -99,7 +100,7 @@ func (l *scriptLink) AppendData(stream uint32, p []byte, fin bool, w *wait.Waite
 		h.Flags = packet.FlagFIN
 	}
 	l.frames = append(l.frames, frame{packet.Bulk, h, bytes.Clone(p[:n])})
-	return n, nil
+	return n, 1, nil
 }
 
 func (l *scriptLink) AppendEnd(stream uint32) {
@@ -122,8 +123,10 @@ func (l *scriptLink) Withdraw(w *wait.Waiter) {
 	l.mu.Unlock()
 }
 
-func (l *scriptLink) Composed(packet.Class, uint64) bool                    { return true }
-func (l *scriptLink) AwaitComposed(packet.Class, uint64, *wait.Waiter) bool { return true }
+func (l *scriptLink) Composed(packet.Class, uint64) bool { return true }
+func (l *scriptLink) AwaitComposed(_ packet.Class, mark uint64, _ *wait.Waiter) bool {
+	return mark == 0 || !l.notComposed
+}
 
 // take returns the frames appended since it was called last.
 func (l *scriptLink) take() []frame {

@@ -209,16 +209,18 @@ func (d *Dialogue) composeBlocked() {
 	_, _ = d.m.link.Append(packet.Control, h, payload, nil, nil, nil) // it fails only when nobody is left to be told
 }
 
-func (d *Dialogue) handleCredit(limit uint64) {
+func (d *Dialogue) handleCredit(limit uint64) error {
 	s := &d.sendingHalf
 	s.Lock()
-	if limit > d.limit {
-		d.limit = limit
-		if s.writer != nil {
-			s.writer.Wake()
-		}
+	defer s.Unlock()
+	if limit < d.limit {
+		return protocolError("the credit of stream %d fell from %d to %d", d.id, d.limit, limit)
 	}
-	s.Unlock()
+	d.limit = limit
+	if s.writer != nil {
+		s.writer.Wake()
+	}
+	return nil
 }
 
 // ReadFrom writes what it reads from r until r ends, for which it returns nil,

@@ -298,12 +298,11 @@ func saidBlocked(t *testing.T, frames []frame) (at []uint64) {
 	return at
 }
 
-func TestALowerCreditIsIgnored(t *testing.T) {
+func TestALowerCreditIsAnError(t *testing.T) {
 	s, d := withCredit(t, 100)
-	s.credit(d.id, 50)
-	n, err := d.Write(make([]byte, 100))
-	require.NoError(t, err)
-	require.Equal(t, 100, n)
+	var e *ProtocolError
+	require.ErrorAs(t, s.frame(packet.TypeCredit, d.id, packet.AppendCredit(nil, packet.Credit{Limit: 50})), &e)
+	require.NoError(t, s.frame(packet.TypeCredit, d.id, packet.AppendCredit(nil, packet.Credit{Limit: 100})), "the same")
 }
 
 func TestReadFromWritesUntilTheReaderEnds(t *testing.T) {
@@ -336,4 +335,38 @@ func TestFINDoesNotOvertakeAFrameThatIsBeingAppended(t *testing.T) {
 	require.Len(t, frames, 2)
 	require.Len(t, frames[0].b, n)
 	require.Equal(t, packet.FlagFIN, frames[1].h.Flags)
+}
+
+func TestAWriterWaitsWhileItsFramesWaitToBeWritten(t *testing.T) {
+	x, y := tcpPair(t)
+	client, server := pair(t, x, y)
+	defer server.Close()
+	defer client.Close()
+	client.m.cfg.WriteQueue = 2
+	d, err := client.m.Open(t.Context(), nil, "")
+	require.NoError(t, err)
+	far := <-server.accepted
+	go func() { _, _ = io.Copy(io.Discard, far) }()
+	for i := range 100 {
+		n, err := d.Write(make([]byte, 1000))
+		require.NoError(t, err)
+		require.Equal(t, 1000, n)
+		f := d.sendingHalf.frames
+		require.Len(t, f.marks, 2)
+		if i >= 2 { // the frame before the last two has been composed
+			require.True(t, client.c.Composed(packet.Bulk, f.oldest()-2*1008))
+		}
+	}
+
+	s := newScripted(t, nil)
+	s.m.cfg.WriteQueue = 1
+	d = s.mustOpen()
+	s.link.notComposed = true
+	n, err := d.Write([]byte("first"))
+	require.NoError(t, err)
+	require.Equal(t, 5, n)
+	require.NoError(t, d.SetWriteDeadline(time.Now().Add(10*time.Millisecond)))
+	n, err = d.Write([]byte("second"))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.Zero(t, n)
 }

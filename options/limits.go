@@ -88,8 +88,9 @@ type Limits struct {
 	// handshake. Default 10 s.
 	HandshakeTimeout time.Duration
 
-	// MaxHandshakes is how many handshakes a listener runs at once; further
-	// connections wait to be accepted. Default 256.
+	// MaxHandshakes is how many handshakes a listener runs at once. Where there
+	// are so many, the oldest gives way to a new one once its client was silent
+	// for 100 ms. Default 256.
 	MaxHandshakes int
 	// MaxConnections is how many connections a listener holds, from the first
 	// byte of the handshake to the end; further ones wait to be accepted.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -15,6 +16,11 @@ const (
 	// maxFinished is how many finished Ends wait for AcceptEnd before no more
 	// connections are accepted.
 	maxFinished = 256
+
+	// silentLeast is how long a newcomer may be silent before it gives way to
+	// a newer one, where there are as many as may be: whoever floods a listener
+	// with silence must not hold up those who speak.
+	silentLeast = 100 * time.Millisecond
 
 	// Errors such as "too many open files" pass. The pause after one grows
 	// while they follow each other.
@@ -58,15 +64,22 @@ type listener struct {
 	ctx   context.Context // ends with Close
 	close context.CancelFunc
 
-	mu          sync.Mutex // protects following
-	room        sync.Cond  // accept waits for: one of the counts below has fallen
-	ready       sync.Cond  // AcceptEnd waits for: finished is not empty, or err is set
-	handshakes  int        // connections whose client has not yet done its part
-	connections int        // all that were accepted and are not over
-	failures    uint64     // connections that did not become an End
+	mu          sync.Mutex  // protects following
+	room        sync.Cond   // accept waits for: one of the counts below has fallen
+	ready       sync.Cond   // AcceptEnd waits for: finished is not empty, or err is set
+	newcomers   []*newcomer // connections whose client has not yet done its part, oldest first
+	connections int         // all that were accepted and are not over
+	failures    uint64      // connections that did not become an End
 	finished    []outcome
 	err         error // why there will be nothing more
 	closed      bool
+}
+
+// A newcomer is a connection whose client has not yet done its part of the
+// handshake.
+type newcomer struct {
+	nc    net.Conn
+	since time.Time
 }
 
 // An outcome is what became of a connection: an End or an error.
@@ -147,8 +160,7 @@ func (l *listener) accept() {
 		switch {
 		case err == nil:
 			pause = 0
-			l.count(1, 1)
-			go l.serve(nc)
+			go l.serve(nc, l.admit(nc))
 		case temporary(err):
 			pause = min(max(2*pause, minAcceptPause), maxAcceptPause)
 			l.setup.log.Warnf("accept on %v: %v; next try in %v", l.ln.Addr(), err, pause)
@@ -166,18 +178,53 @@ func (l *listener) awaitRoom() bool {
 	limits := &l.setup.limits
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for !l.closed && (l.handshakes >= limits.MaxHandshakes || l.connections >= limits.MaxConnections ||
-		len(l.finished) >= maxFinished) {
+	for !l.closed && (l.connections >= limits.MaxConnections || len(l.finished) >= maxFinished) {
 		l.room.Wait()
 	}
 	return !l.closed
 }
 
-// count changes what awaitRoom looks at.
-func (l *listener) count(handshakes, connections int) {
+// giveWay hangs up on the oldest newcomer if it was silent for long enough,
+// and waits until that is so if not. The lock is held.
+func (l *listener) giveWay() {
+	oldest := l.newcomers[0]
+	if left := silentLeast - time.Since(oldest.since); left > 0 {
+		t := time.AfterFunc(left, l.room.Broadcast)
+		l.room.Wait()
+		t.Stop()
+		return
+	}
+	l.newcomers = l.newcomers[1:]
+	_ = oldest.nc.Close() // its handshake fails, and tells
+}
+
+// admit counts a new connection, when there is room for one more handshake.
+func (l *listener) admit(nc net.Conn) *newcomer {
+	s := &newcomer{nc, time.Now()}
 	l.mu.Lock()
-	l.handshakes += handshakes
-	l.connections += connections
+	for !l.closed && len(l.newcomers) >= l.setup.limits.MaxHandshakes {
+		l.giveWay()
+	}
+	l.newcomers = append(l.newcomers, s)
+	l.connections++
+	l.mu.Unlock()
+	return s
+}
+
+// heard says that s has done its part, or is gone.
+func (l *listener) heard(s *newcomer) {
+	l.mu.Lock()
+	if i := slices.Index(l.newcomers, s); i >= 0 {
+		l.newcomers = slices.Delete(l.newcomers, i, i+1)
+		l.room.Signal()
+	}
+	l.mu.Unlock()
+}
+
+// gone says that a connection is over.
+func (l *listener) gone() {
+	l.mu.Lock()
+	l.connections--
 	l.room.Signal()
 	l.mu.Unlock()
 }
@@ -204,16 +251,15 @@ func (l *listener) fail(err error) {
 // serve makes one connection an End. It may block as long as the delegate
 // does, and without limit for the methods that the client has to register; it
 // ends with the connection, which Close ends.
-func (l *listener) serve(nc net.Conn) {
+func (l *listener) serve(nc net.Conn, s *newcomer) {
 	stop := context.AfterFunc(l.ctx, func() { nc.Close() })
-	heard := sync.OnceFunc(func() { l.count(-1, 0) })
 	remote := nc.RemoteAddr()
 
-	end, err := l.setup.handshake(l.ctx, nc, heard, func() { l.count(0, -1) })
+	end, err := l.setup.handshake(l.ctx, nc, func() { l.heard(s) }, l.gone)
 	stop()
 	if err != nil {
-		heard()
-		l.count(0, -1)
+		l.heard(s)
+		l.gone()
 		l.drop(remote, err)
 		return
 	}

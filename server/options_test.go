@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/singchia/geminio"
-	"github.com/singchia/geminio/client"
 	"github.com/singchia/geminio/application"
+	"github.com/singchia/geminio/client"
 	"github.com/singchia/geminio/conn"
 	"github.com/singchia/geminio/options"
 	"github.com/singchia/geminio/packet"

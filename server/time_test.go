@@ -5,7 +5,9 @@ package server
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
+	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,18 +63,24 @@ func TestAtMostMaxHandshakesStrangersAreHeardAtOnce(t *testing.T) {
 		o.SetLimits(options.Limits{MaxHandshakes: 2, HandshakeTimeout: time.Minute})
 		l, err := NewListener(p, o)
 		require.NoError(t, err)
+		var strangers []net.Conn
 		for range 2 {
 			nc, err := p.dial()
 			require.NoError(t, err)
 			defer nc.Close()
+			strangers = append(strangers, nc)
 		}
 		synctest.Wait()
-		assert.Len(t, p.calls, 2)
 		start := time.Now()
-		nc, err := p.dial() // waits until the first are given up
+		nc, err := p.dial() // waits until the oldest gives way
 		require.NoError(t, err)
 		defer nc.Close()
-		assert.Equal(t, time.Minute, time.Since(start))
+		_, err = strangers[0].Read(make([]byte, 1))
+		assert.ErrorIs(t, err, io.EOF, "the oldest is hung up on")
+		assert.Equal(t, silentLeast, time.Since(start))
+		require.NoError(t, strangers[1].SetReadDeadline(time.Now().Add(time.Millisecond)))
+		_, err = strangers[1].Read(make([]byte, 1))
+		assert.ErrorIs(t, err, os.ErrDeadlineExceeded, "the other is not")
 		require.NoError(t, l.Close())
 	})
 }

@@ -133,7 +133,6 @@ var breaches = map[string]func(allowed packet.Hello) [][]byte{
 	"a PONG of what was never sent": func(packet.Hello) [][]byte {
 		return [][]byte{frame(packet.TypePong, 0, packet.AppendPong(nil, packet.Pong{Kind: packet.PingProbe, Position: 1 << 40}))}
 	},
-	"a body that was not announced": func(packet.Hello) [][]byte { return [][]byte{body(packet.BodyRequest, 5, 10, false)} },
 	"a body longer than announced": func(packet.Hello) [][]byte {
 		return [][]byte{announce(1, 70_000), body(packet.BodyRequest, 1, 60_000, true), body(packet.BodyRequest, 1, 60_000, false)}
 	},

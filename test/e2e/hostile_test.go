@@ -190,7 +190,7 @@ func TestRandomBytesHurtNobody(t *testing.T) {
 
 func TestAThousandSilentConnectionsDelayNobodyAndAreEnded(t *testing.T) {
 	sopts := harness.ServerOptions()
-	sopts.SetLimits(options.Limits{MaxHandshakes: 2000, HandshakeTimeout: 3 * time.Second})
+	sopts.SetLimits(options.Limits{HandshakeTimeout: 3 * time.Second})
 	tg := newTarget(t, sopts)
 	var silent []*memnet.Conn
 	hello := harness.ConnPacket(harness.RawHello())
