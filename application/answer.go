@@ -39,12 +39,17 @@ func (s *Stream) outgoing(id uint64) *call {
 
 // answer completes c. mu is held, and unlocked.
 func (s *Stream) answer(c *call, custom, data []byte) {
-	c.rsp.custom, c.rsp.data = custom, data
-	c.answered = true
+	c.rsp = &response{
+		id: c.fields.RequestID, clientID: s.ClientID(), streamID: s.StreamID(), method: c.method,
+		custom: custom, data: data,
+	}
+	c.answered, c.halted = true, true
 	delete(s.calls.outgoing, c.fields.ID)
-	c.halt()
-	handedOn := c.handedOn
+	w, handedOn := c.w, c.handedOn
 	s.mu.Unlock()
+	if w != nil {
+		w.Wake() // not under mu, which is the first thing that the caller takes
+	}
 	if handedOn {
 		c.async.finish(c.outcome())
 	}

@@ -108,6 +108,7 @@ func (s *Stream) CallAsync(ctx context.Context, method string, req geminio.Reque
 		}
 		err = errHalted
 	}
+	s.lockUnsent(c, err)
 	rsp, err := s.endCall(c, &p, err)
 	if c.mark == 0 && err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package application
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
 
@@ -12,10 +11,12 @@ import (
 )
 
 // A call is one call of this side. Once it is out of the stream's table it
-// belongs to whoever took it out.
+// belongs to whoever took it out. Those of Call are used again: what their
+// callers get is not part of them.
 type call struct {
 	exchange
 	fields packet.RequestFields
+	method string
 	name   string // what of the method goes with the request
 
 	// The stream's mu guards
@@ -24,7 +25,7 @@ type call struct {
 	text     string
 	body     *incoming // of an announced answer
 
-	rsp   response
+	rsp   *response  // nil while there is no answer
 	async *asyncCall // nil for Call
 }
 
@@ -39,19 +40,25 @@ func (s *Stream) Call(ctx context.Context, method string, req geminio.Request, o
 	if err != nil {
 		return nil, err
 	}
-	c := new(call)
+	c, _ := s.end.idleCalls.Get().(*call)
+	if c == nil {
+		c = new(call)
+	}
 	if err := s.beginCall(c, method, req); err != nil {
 		return nil, err
 	}
 	p := s.end.patience(ctx, timeout)
 	defer p.stop()
 	err = s.sendCall(c, method, req, &p)
-	for err == nil {
-		if err = p.wait(c.w); err == nil && s.isHalted(&c.exchange) {
-			err = errHalted
-		}
+	if err == nil {
+		err = s.awaitAnswer(c, &p)
+	} else {
+		s.lockUnsent(c, err)
 	}
-	return s.endCall(c, &p, err)
+	rsp, err := s.endCall(c, &p, err)
+	*c = call{}
+	s.end.idleCalls.Put(c)
+	return rsp, err
 }
 
 // checkCall does what needs no peer, and returns the timeout.
@@ -93,7 +100,7 @@ func (s *Stream) orEOF(err error) error {
 
 // beginCall makes c known before anything of it is sent.
 func (s *Stream) beginCall(c *call, method string, req geminio.Request) error {
-	c.rsp = response{id: req.ID(), clientID: s.ClientID(), streamID: s.StreamID(), method: method}
+	c.method = method
 	if own, ok := req.(*request); ok {
 		own.setMethod(method)
 	}
@@ -135,26 +142,48 @@ func (s *Stream) sendCall(c *call, method string, req geminio.Request, p *patien
 	return s.post(&c.exchange, &l, p)
 }
 
-// endCall takes c back from the table and returns what Call returns. err says
-// why the caller waits no longer: errHalted, or the end of its patience.
-func (s *Stream) endCall(c *call, p *patience, err error) (geminio.Response, error) {
-	if errors.Is(err, errHalted) {
+// awaitAnswer waits until c is halted, for which it returns errHalted, or
+// patience has come to its end. It returns with mu held.
+func (s *Stream) awaitAnswer(c *call, p *patience) error {
+	for {
+		err := p.wait(c.w)
+		s.mu.Lock()
+		switch {
+		case err != nil:
+			return err
+		case c.halted:
+			return errHalted
+		}
+		s.mu.Unlock()
+	}
+}
+
+// lockUnsent locks mu once c, which could not be sent for err, is known to be
+// halted if that is why.
+func (s *Stream) lockUnsent(c *call, err error) {
+	if err == errHalted {
 		s.awaitHalt(&c.exchange)
 	}
 	s.mu.Lock()
+}
+
+// endCall takes c back from the table and returns what Call returns. err says
+// why the caller waits no longer: errHalted, or the end of its patience. mu is
+// held, and unlocked.
+func (s *Stream) endCall(c *call, p *patience, err error) (geminio.Response, error) {
 	open := s.takeCall(c)
 	w, body := c.w, c.body
 	c.w, c.body = nil, nil
 	s.mu.Unlock()
 	w.Put()
 
-	if c.answered && errors.Is(err, errHalted) && c.code != packet.CodeOK && p.ctx.Err() != nil {
+	if c.answered && err == errHalted && c.code != packet.CodeOK && p.ctx.Err() != nil {
 		err = p.ctx.Err()
 	}
 	switch {
-	case c.answered && (c.code == packet.CodeOK || errors.Is(err, errHalted)):
+	case c.answered && (c.code == packet.CodeOK || err == errHalted):
 		return c.outcome()
-	case errors.Is(err, errHalted):
+	case err == errHalted:
 		return nil, s.ended(&c.exchange)
 	}
 	if open {
@@ -186,7 +215,7 @@ func (s *Stream) withdrawCall(c *call, body *incoming) {
 func (c *call) outcome() (geminio.Response, error) {
 	switch c.code {
 	case packet.CodeOK:
-		return &c.rsp, nil
+		return c.rsp, nil
 	case packet.CodeBusy:
 		return nil, &geminio.CallError{Err: geminio.ErrBusy}
 	default:

@@ -158,6 +158,7 @@ func TestRemoteErrorAfterTheEndOfTheContextIsTheContextsError(t *testing.T) {
 	require.NoError(t, p.e.sendCall(c, "m", p.e.NewRequest(nil), &patience))
 	p.respond(1, c.fields.ID, packet.CodeError, "words", "", "")
 	cancel()
+	p.e.Stream.mu.Lock()
 	_, err := p.e.endCall(c, &patience, errHalted)
 	assert.Equal(t, context.Canceled, err)
 }

@@ -48,6 +48,8 @@ type End struct {
 	ended          chan struct{} // closed when the connection is being closed, or lost
 	endOnce        sync.Once
 	timers         sync.Pool // of *time.Timer
+	idleCalls      sync.Pool // of *call
+	idleServed     sync.Pool // of *served
 	callOutlets    outlets[*geminio.Call]
 	publishOutlets outlets[*geminio.Publish]
 

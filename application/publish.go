@@ -2,7 +2,6 @@ package application
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
 
@@ -219,7 +218,7 @@ func (s *Stream) awaitOrder(pub *publication, o *outbox, l *letter, p *patience)
 // err says why the publisher waits no longer: nil for a message that is to be
 // delivered at most once and is queued.
 func (s *Stream) endPublish(pub *publication, p *patience, err error) error {
-	if errors.Is(err, errHalted) {
+	if err == errHalted {
 		s.awaitHalt(&pub.exchange)
 	}
 	s.mu.Lock()
@@ -234,12 +233,12 @@ func (s *Stream) endPublish(pub *publication, p *patience, err error) error {
 		return nil
 	case pub.acknowledged && pub.code == packet.CodeOK:
 		return nil
-	case pub.acknowledged && errors.Is(err, errHalted):
+	case pub.acknowledged && err == errHalted:
 		if ctxErr := p.ctx.Err(); ctxErr != nil {
 			return ctxErr
 		}
 		return pub.outcome(p)
-	case errors.Is(err, errHalted):
+	case err == errHalted:
 		return s.ended(&pub.exchange)
 	}
 	if open {

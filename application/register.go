@@ -2,7 +2,6 @@ package application
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/singchia/geminio"
@@ -129,7 +128,7 @@ func (s *Stream) endRegister(reg *registration, p *patience, err error) error {
 		}
 		err = p.wait(reg.w)
 	}
-	if errors.Is(err, errHalted) {
+	if err == errHalted {
 		s.awaitHalt(&reg.exchange)
 		err = nil
 	}

@@ -7,25 +7,24 @@ import (
 
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/packet"
+	"github.com/singchia/geminio/pkg/wait"
 )
 
 // panicText is how much of a panic's text the caller gets.
 const panicText = 256
 
-// A served is one request of the peer, with everything that belongs to it, in
-// one allocation.
+// A served is one request of the peer. It is used again where nobody else can
+// know of it any more; what its handler got is not part of it.
 type served struct {
 	exchange // of the answer
-	stream   *Stream
-	id       uint64
-
-	ctx callContext
-	req request
-	rsp response
+	*handled
+	stream *Stream
+	id     uint64
 
 	rpc    geminio.RPC // nil: no such method
 	hijack *hijack     // nil: none
 	size   int         // of the content
+	window int         // what of it counts against the window
 
 	// The stream's mu guards
 	body     *incoming // nil: the content came in the frame
@@ -39,6 +38,33 @@ type served struct {
 	// what the answer says; the handler's goroutine
 	code packet.Code
 	text string
+}
+
+// A handled is what a handler gets: it may keep it. It is one allocation.
+type handled struct {
+	ctx callContext
+	req request
+	rsp response
+}
+
+// newServed returns a served of this End.
+func (e *End) newServed() *served {
+	sv, _ := e.idleServed.Get().(*served)
+	if sv == nil {
+		sv = new(served)
+	}
+	sv.handled = new(handled)
+	return sv
+}
+
+// reuse takes sv back, which is answered, and which its goroutine itself took
+// out of the table: nobody else has found it there. A timer of it may still be
+// about to fire, its body to be told of.
+func (e *End) reuse(sv *served) {
+	if sv.timer == nil && sv.body == nil {
+		*sv = served{}
+		e.idleServed.Put(sv)
+	}
 }
 
 func (sv *served) appendFields(dst []byte, _ uint32) []byte {
@@ -61,7 +87,8 @@ func (s *Stream) handleRequest(h packet.Header, payload []byte) error {
 	if err != nil {
 		return err
 	}
-	sv := &served{stream: s, id: r.ID, size: int(r.CustomLen) + int(r.DataLen)}
+	sv := e.newServed()
+	sv.stream, sv.id, sv.size = s, r.ID, int(r.CustomLen)+int(r.DataLen)
 	if sv.size > e.cfg.Limits.MaxBody {
 		return errContentTooLarge
 	}
@@ -74,8 +101,11 @@ func (s *Stream) handleRequest(h packet.Header, payload []byte) error {
 		}
 		sv.body = newIncoming(s, packet.BodyHead{Kind: packet.BodyRequest, ID: r.ID}, r.CustomLen, r.DataLen, memory)
 	}
-	if err := e.queue.receive(window); err != nil {
-		return err
+	sv.window = window
+	if announced {
+		if err := e.queue.receive(sv); err != nil {
+			return err
+		}
 	}
 
 	sv.req = request{id: r.RequestID, clientID: s.ClientID(), streamID: s.StreamID(), method: method}
@@ -90,8 +120,11 @@ func (s *Stream) handleRequest(h packet.Header, payload []byte) error {
 	s.mu.Lock()
 	if s.over != 0 {
 		s.mu.Unlock()
-		e.queue.drop(sv)
-		return nil
+		if announced {
+			e.queue.drop(sv)
+			return nil
+		}
+		return e.queue.discard(window)
 	}
 	rpc := s.rpc()
 	if rpc.serving[sv.id] != nil {
@@ -105,10 +138,10 @@ func (s *Stream) handleRequest(h packet.Header, payload []byte) error {
 		sv.body.memory.ask(&sv.body.announced)
 	}
 	s.mu.Unlock()
-	if !announced {
-		e.queue.admit(sv)
+	if announced {
+		return nil
 	}
-	return nil
+	return e.queue.accept(sv)
 }
 
 // handleRequestBody takes a part of an announced request.
@@ -180,9 +213,13 @@ func (sv *served) Run() {
 		if !returned {
 			sv.died(recover())
 		}
-		sv.answer()
+		e := sv.stream.end
+		own := sv.answer()
 		sv.ctx.cancel()
-		sv.stream.end.queue.leave(sv)
+		e.queue.leave(sv)
+		if own {
+			e.reuse(sv)
+		}
 	}()
 	sv.invoke()
 	returned = true
@@ -237,15 +274,66 @@ func (sv *served) died(v any) {
 		sv.req.method, sv.stream.ClientID(), sv.stream.StreamID(), v, debug.Stack())
 }
 
-// answer sends the answer, unless nobody wants it any more.
-func (sv *served) answer() {
-	s, e := sv.stream, sv.stream.end
+// answer sends the answer, unless nobody wants it any more, and takes sv out of
+// the table. It returns whether sv was still there.
+func (sv *served) answer() (own bool) {
+	s := sv.stream
 	s.mu.Lock()
-	if sv.halted {
+	if own = sv.take(); !own {
 		s.mu.Unlock()
-		return
+		return false
 	}
-	sv.w = e.mux.Waiter()
+	s.mu.Unlock()
+	size := len(sv.rsp.custom) + len(sv.rsp.data)
+	w := s.end.mux.Waiter()
+	if size <= packet.FreeResponse && packet.ResponseFieldsLen+len(sv.text)+size <= packet.MaxPayload && sv.answerNow(w) {
+		w.Put()
+		return true
+	}
+	return sv.answerLater(w, size)
+}
+
+// take takes sv out of the table and tells whether it was there. The stream's
+// mu is held.
+func (sv *served) take() bool {
+	s := sv.stream
+	if s.served(sv.id) != sv {
+		return false
+	}
+	delete(s.calls.serving, sv.id)
+	return true
+}
+
+// answerNow sends an answer that fits a frame and takes no credit, if there is
+// room for it. It returns false where that must be waited for.
+func (sv *served) answerNow(w *wait.Waiter) bool {
+	s := sv.stream
+	if !s.Begin() {
+		return true // nobody waits for it
+	}
+	defer s.Finish()
+	h := packet.Header{Type: packet.TypeResponse, Stream: uint32(s.StreamID())}
+	_, err := s.end.conn.Append(packet.Messages, h, sv.appendFields(sv.head[:0], 0), sv.rsp.custom, sv.rsp.data, w)
+	if err == wait.ErrMustWait {
+		s.end.conn.Withdraw(w)
+		return false
+	}
+	return true // any other error: nobody waits for it
+}
+
+// answerLater sends an answer that waits for room, credit or a grant. It
+// returns whether sv is still in the table, where whoever ends that wait finds
+// it, when it has been sent.
+func (sv *served) answerLater(w *wait.Waiter, size int) (own bool) {
+	s, e := sv.stream, sv.stream.end
+	defer w.Put()
+	s.mu.Lock()
+	if s.over != 0 || s.served(sv.id) != nil {
+		s.mu.Unlock()
+		return false
+	}
+	s.calls.serving[sv.id] = sv
+	sv.w = w
 	s.mu.Unlock()
 
 	l := letter{
@@ -257,18 +345,14 @@ func (sv *served) answer() {
 		data:    sv.rsp.data,
 		through: true,
 	}
-	if size := len(l.custom) + len(l.data); size > packet.FreeResponse {
+	if size > packet.FreeResponse {
 		l.credit, l.cost, l.first = &e.responses, size, e.firstResponse
 	}
 	patience := forever
 	_ = s.post(&sv.exchange, &l, &patience) // it fails only where nobody waits for it
 
 	s.mu.Lock()
-	if s.served(sv.id) == sv {
-		delete(s.calls.serving, sv.id)
-	}
-	w := sv.w
+	defer s.mu.Unlock()
 	sv.w = nil
-	s.mu.Unlock()
-	w.Put()
+	return sv.take()
 }

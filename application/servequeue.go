@@ -17,8 +17,10 @@ const startWithin = 5 * time.Second
 type stage uint8
 
 const (
+	// stageNew: it does not count yet.
+	stageNew stage = iota
 	// stageArriving: its content is not complete.
-	stageArriving stage = iota
+	stageArriving
 	// stageWaiting: complete, as many as allowed are running.
 	stageWaiting
 	// stageRunning: its handler runs, or has returned and is being answered.
@@ -50,10 +52,23 @@ type serveQueue struct {
 	responseBytes credit.Window
 }
 
-// receive counts a request that arrives, with n bytes of window.
-func (q *serveQueue) receive(n int) error {
+// receive counts a request whose content is to come.
+func (q *serveQueue) receive(sv *served) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.receiveLocked(sv)
+}
+
+func (q *serveQueue) receiveLocked(sv *served) error {
+	if err := q.countOne(sv.window); err != nil {
+		return err
+	}
+	sv.stage = stageArriving
+	return nil
+}
+
+// countOne counts a request with n bytes of window. mu is held.
+func (q *serveQueue) countOne(n int) error {
 	if q.received == q.limit {
 		return errTooManyRequests
 	}
@@ -64,10 +79,31 @@ func (q *serveQueue) receive(n int) error {
 	return nil
 }
 
+// accept is receive and admit for a request that came whole.
+func (q *serveQueue) accept(sv *served) error {
+	q.mu.Lock()
+	if sv.stage == stageGone { // withdrawn before it counted
+		defer q.mu.Unlock()
+		return q.discardLocked(sv.window)
+	}
+	err := q.receiveLocked(sv)
+	if err != nil {
+		q.mu.Unlock()
+		return err
+	}
+	q.admitLocked(sv)
+	return nil
+}
+
 // admit is for a request whose content is complete. It starts it or lets it
 // wait.
 func (q *serveQueue) admit(sv *served) {
 	q.mu.Lock()
+	q.admitLocked(sv)
+}
+
+// admitLocked is admit with mu held, which it unlocks.
+func (q *serveQueue) admitLocked(sv *served) {
 	if sv.stage != stageArriving {
 		q.mu.Unlock()
 		return // withdrawn meanwhile
@@ -149,6 +185,9 @@ func (q *serveQueue) drop(sv *served) {
 		q.remove(sv)
 		sv.timer.Stop()
 	case stageArriving:
+	case stageNew:
+		sv.stage = stageGone
+		return
 	default:
 		return
 	}
@@ -158,11 +197,16 @@ func (q *serveQueue) drop(sv *served) {
 
 // discard counts a request that nobody will see.
 func (q *serveQueue) discard(n int) error {
-	if err := q.receive(n); err != nil {
-		return err
-	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	return q.discardLocked(n)
+}
+
+// discardLocked is discard with mu held.
+func (q *serveQueue) discardLocked(n int) error {
+	if err := q.countOne(n); err != nil {
+		return err
+	}
 	q.requestBytes.Consume(n)
 	q.returned++
 	q.raise()

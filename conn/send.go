@@ -27,16 +27,18 @@ func (c *Conn) queueOf(class packet.Class) *queue {
 func (c *Conn) Append(class packet.Class, h packet.Header, fields, a, b []byte, w *wait.Waiter) (mark uint64, err error) {
 	q := c.queueOf(class)
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.dead || c.said {
+		defer c.mu.Unlock()
 		return 0, c.gone(q, w)
 	}
 	if w != nil && !q.admit(w, packet.HeaderLen+len(fields)+len(a)+len(b)) {
+		c.mu.Unlock()
 		return 0, wait.ErrMustWait
 	}
 	c.put(q, h, fields, a, b)
-	c.kick()
-	return q.queued, nil
+	mark = q.queued
+	c.kickAndUnlock()
+	return mark, nil
 }
 
 // AppendData queues one DATA frame with the first n bytes of p, as many as fit
@@ -45,11 +47,12 @@ func (c *Conn) Append(class packet.Class, h packet.Header, fields, a, b []byte, 
 func (c *Conn) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (n int, mark uint64, err error) {
 	q := &c.bulk
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.dead || c.said {
+		defer c.mu.Unlock()
 		return 0, 0, c.gone(q, w)
 	}
 	if w != nil && !q.admit(w, packet.HeaderLen+min(len(p), packet.MaxPayload)) {
+		c.mu.Unlock()
 		return 0, 0, wait.ErrMustWait
 	}
 	n = q.cut(len(p))
@@ -58,8 +61,13 @@ func (c *Conn) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (n 
 		h.Flags = packet.FlagFIN
 	}
 	c.put(q, h, p[:n], nil, nil)
-	c.kick()
-	return n, q.queued, nil
+	mark = q.queued
+	if c.capped {
+		c.mu.Unlock()
+	} else {
+		c.kickAndUnlock()
+	}
+	return n, mark, nil
 }
 
 // gone takes w out of its line and returns why nothing can be queued.
@@ -137,9 +145,27 @@ func (c *Conn) Kick() {
 
 // kick starts the flusher if it does not run. The mutex is held.
 func (c *Conn) kick() {
+	if c.startsFlusher() {
+		go c.flushFn()
+	}
+}
+
+// kickAndUnlock is kick for the busy paths: the flusher, which takes the mutex
+// first of all, starts without it being held.
+func (c *Conn) kickAndUnlock() {
+	start := c.startsFlusher()
+	c.mu.Unlock()
+	if start {
+		go c.flushFn()
+	}
+}
+
+// startsFlusher notes that a flusher runs, and tells whether it must be
+// started.
+func (c *Conn) startsFlusher() bool {
 	if c.writing || c.dead || c.mute || c.handler == nil {
-		return
+		return false
 	}
 	c.writing = true
-	go c.flushFn()
+	return true
 }

@@ -46,7 +46,7 @@ type Waiter struct {
 // connection has a pool of its own.
 type Pool struct{ free sync.Pool }
 
-// Get returns a Waiter without a wake-up pending, to be given back by Put.
+// Get returns a Waiter, to be given back by Put.
 func (p *Pool) Get() *Waiter {
 	if w, ok := p.free.Get().(*Waiter); ok {
 		return w
@@ -59,8 +59,8 @@ func (p *Pool) Get() *Waiter {
 // New returns a Waiter that no pool keeps.
 func New() *Waiter { return &Waiter{C: make(chan struct{}, 1)} }
 
-// Put gives w back. It must stand in no queue, and nobody may call Wake on it
-// any more but those who hold a lock under which the caller has withdrawn it.
+// Put gives w back. It must stand in no queue. Whoever was about to call Wake
+// may still do so: the next to wait with w looks once too often.
 func (w *Waiter) Put() {
 	if w.queue != nil {
 		panic("wait: waiter given back while it stands in a queue")
