@@ -83,7 +83,9 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 			c.out.queue.push(chunk{bytes: bytes.Clone(p[:room])})
 			c.out.count.In += int64(room)
 			c.link.advance(c.link.now)
-			n, p = n+room, p[room:]
+			if n, p = n+room, p[room:]; len(p) == 0 {
+				return n, nil
+			}
 			continue
 		}
 		c.link.changed.Wait()
@@ -169,6 +171,9 @@ func (c *Conn) setDeadline(t time.Time, ds ...*deadline) error {
 	defer l.mu.Unlock()
 	if c.closed {
 		return c.failed("set", net.ErrClosed)
+	}
+	if !t.IsZero() {
+		t = l.now.Add(t.Sub(l.now)) // on the monotonic clock
 	}
 	for _, d := range ds {
 		*d = deadline{at: t}

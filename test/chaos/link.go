@@ -102,10 +102,13 @@ func (l *Link) wake() {
 	l.advance(time.Now())
 }
 
-// Inject brings a fault to a direction now.
+// Inject brings a fault to a direction now, unless both sides have closed.
 func (l *Link) Inject(d Direction, fault Fault) {
 	l.lock()
 	defer l.mu.Unlock()
+	if l.ends == 0 {
+		return
+	}
 	l.hit(d, fault)
 	l.advance(l.now)
 	l.changed.Broadcast()

@@ -44,7 +44,7 @@ func (s Script) String() string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "{%#v, %d, %d, %#v}", step.Direction, step.After, int64(step.At), step.Fault)
+		fmt.Fprintf(&b, "{Direction: %#v, After: %d, At: %d, Fault: %#v}", step.Direction, step.After, int64(step.At), step.Fault)
 	}
 	b.WriteString("}")
 	return b.String()
