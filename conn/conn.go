@@ -153,7 +153,7 @@ type Conn struct {
 	ends     []ending // ENDs that wait for what was queued before them
 	pos      uint64   // counted bytes ever composed
 	flow     flow
-	capped   bool // what bulk holds may not go before the peer has acknowledged more
+	capped   bool       // what bulk holds may not go before the peer has acknowledged more
 	retained []retained // what was written and not acknowledged, if Retain is set
 
 	// what goes out at the next frame border without being counted
