@@ -212,7 +212,9 @@ func TestHandshakeErrorsAreReturnedOnDemandAsTemporary(t *testing.T) {
 		assert.Nil(t, r.v, name)
 		var ne net.Error
 		require.ErrorAs(t, r.err, &ne, name)
-		assert.True(t, ne.Temporary(), name) // what accept loops ask
+		var passing interface{ Temporary() bool }
+		require.ErrorAs(t, r.err, &passing, name)
+		assert.True(t, passing.Temporary(), name) // what accept loops ask
 		assert.Equal(t, c.timeout, ne.Timeout(), name)
 	}
 	connect(t, l, "me")

@@ -216,7 +216,9 @@ func TestHandshakeErrorsAreReturnedIfAskedFor(t *testing.T) {
 	}
 	var ne net.Error
 	require.ErrorAs(t, err, &ne)
-	require.True(t, ne.Temporary()) // loops ask for it
+	var passing interface{ Temporary() bool }
+	require.ErrorAs(t, err, &passing)
+	require.True(t, passing.Temporary()) // loops ask for it
 	c := harness.Dial(t, address)
 	require.Equal(t, c.ClientID(), acceptEnd(t, l).ClientID())
 }
