@@ -166,7 +166,7 @@ func TestAnEmptyBudgetLeavesTheGuaranteedPartAndNoMore(t *testing.T) {
 	const least = 4 << 10
 	s := newScripted(t, func(c *Config) { c.StreamWindow = least })
 	d := s.m.Default()
-	s.m.cfg.Budget.Take(1 << 40)
+	s.m.cfg.Budget.Take(1 << 30)
 	now, rtt := time.Now(), time.Second
 	for range 3 {
 		s.flow(d, room(d))

@@ -125,7 +125,7 @@ func TestFirstWindowsShrinkTowardsTheGuaranteedPartAsTheBudgetIsUsed(t *testing.
 	}
 
 	p := newScripted(t, backlog(4))
-	p.m.cfg.Budget.Take(1 << 40)
+	p.m.cfg.Budget.Take(1 << 30)
 	d := p.mustOpen()
 	require.EqualValues(t, cfg.MinStreamWindow, d.window.Limit())
 	require.Equal(t, cfg.MinMessageWindow, d.MessageWindow())
