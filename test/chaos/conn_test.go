@@ -1,6 +1,7 @@
 package chaos_test
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -89,6 +90,7 @@ func TestErrorsAreThoseOfTCP(t *testing.T) {
 	require.Equal(t, "read chaos client->server: i/o timeout", err.Error())
 
 	client.Link().Inject(chaos.Both, chaos.Reset{})
+	client.Link().Inject(chaos.Both, chaos.Close{}) // too late
 	require.NoError(t, client.SetReadDeadline(time.Time{}))
 	_, err = client.Read(make([]byte, 1))
 	require.ErrorAs(t, err, &op)
@@ -151,6 +153,28 @@ func TestAListenerRefusesWhereTheScriptSaysSo(t *testing.T) {
 	require.Equal(t, 3, l.Stats().Cuts)
 	l.Inject(chaos.Both, chaos.Reset{})
 	require.Equal(t, 3, l.Stats().Cuts, "what has ended is not cut")
+}
+
+func TestWritesDoNotMix(t *testing.T) {
+	const writers, size = 8, 512 << 10
+	client, server := chaos.Pipe()
+	for i := range byte(writers) {
+		go client.Write(bytes.Repeat([]byte{i}, size))
+	}
+	for range writers {
+		got := read(t, server, size)
+		require.Equal(t, size, bytes.Count(got, got[:1]))
+	}
+	require.NoError(t, client.Close())
+	require.NoError(t, server.Close())
+}
+
+func TestAConnectionThatBothSidesClosedCannotBeCut(t *testing.T) {
+	client, server := chaos.Pipe(chaos.Step{Fault: chaos.Stall{}})
+	require.NoError(t, client.Close())
+	require.NoError(t, server.Close())
+	client.Link().Inject(chaos.Both, chaos.Reset{})
+	require.Zero(t, client.Link().Stats().Cuts)
 }
 
 func write(t *testing.T, c net.Conn, s string) {

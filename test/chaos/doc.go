@@ -18,7 +18,8 @@
 // block on nothing but condition variables and run on the clock of package
 // time, so in a bubble of testing/synctest a fault comes at its exact time, and
 // the same script gives the same run. [NewProxy] stands before a TCP server; to
-// the wire of a script it adds the buffers of four sockets.
+// the wire of a script it adds the buffers of four sockets, and a connection that is
+// reset at once may fail to be dialled.
 //
 // What happens to a connection beyond its script is done through its [Link]:
 // Inject brings a fault now, Stats counts. [Random] writes scripts from a seed.

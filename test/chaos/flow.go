@@ -30,7 +30,6 @@ type flow struct {
 	wire     fifo      // under way
 	inbox    fifo      // arrived
 	free     time.Time // when the wire has room for the next packet
-	last     time.Time // when the last packet under way arrives
 	passed   int64     // bytes that came to the end of the wire
 	count    Count
 	finished bool  // the writer has queued its end
@@ -103,8 +102,6 @@ func (f *flow) depart(at time.Time) {
 	if c.end != nil {
 		c.due = c.due.Add(f.slow)
 	}
-	c.due = later(c.due, f.last)
-	f.last = c.due
 	f.wire.push(c)
 }
 
@@ -147,7 +144,7 @@ func (f *flow) take(p []byte) (n int) {
 type chunk struct {
 	bytes []byte
 	end   error
-	due   time.Time // when it arrives
+	due   time.Time // when it arrives, if those before it have
 }
 
 type fifo struct {

@@ -44,7 +44,7 @@ func newLink(script Script, clientAddr, serverAddr Addr) (client, server *Conn) 
 	server = &Conn{link: l, in: l.up, out: l.down, local: serverAddr, remote: clientAddr}
 	// Where an event of the script and a byte are due at once, the script is first.
 	for _, step := range script {
-		l.events = append(l.events, &pending{l, step})
+		l.events = append(l.events, &pending{l, l.flows(step.Direction), step})
 	}
 	l.events = append(l.events, l.up, l.down, &client.reads, &client.writes, &server.reads, &server.writes)
 	l.lock()
@@ -164,14 +164,15 @@ func (l *Link) Stats() Stats {
 
 // A pending step waits for its bytes and its time.
 type pending struct {
-	link *Link
+	link  *Link
+	flows []*flow // that it counts
 	Step
 }
 
 // left returns how many bytes the step waits for.
 func (s *pending) left() int64 {
 	left := s.After
-	for _, f := range s.link.flows(s.Direction) {
+	for _, f := range s.flows {
 		left -= f.passed
 	}
 	return left
