@@ -48,7 +48,7 @@ func (s *Stream) answer(c *call, custom, data []byte) {
 	w, handedOn := c.w, c.handedOn
 	s.mu.Unlock()
 	if w != nil {
-		w.Wake() // not under mu, which is the first thing that the caller takes
+		s.end.batch.answered = append(s.end.batch.answered, w)
 	}
 	if handedOn {
 		c.async.finish(c.outcome())

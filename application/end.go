@@ -48,6 +48,7 @@ type End struct {
 	ended          chan struct{} // closed when the connection is being closed, or lost
 	endOnce        sync.Once
 	timers         sync.Pool // of *time.Timer
+	batch          batch     // reader only
 	idleCalls      sync.Pool // of *call
 	idleServed     sync.Pool // of *served
 	callOutlets    outlets[*geminio.Call]

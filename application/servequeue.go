@@ -111,7 +111,8 @@ func (q *serveQueue) admitLocked(sv *served) {
 	if q.running < q.most {
 		q.start(sv)
 		q.mu.Unlock()
-		sv.stream.end.work.Go(sv)
+		e := sv.stream.end
+		e.batch.starting = append(e.batch.starting, sv)
 		return
 	}
 	q.push(sv)

@@ -50,10 +50,11 @@ func (c *Conn) read() (err error) {
 	for {
 		data, s, err := c.next(r)
 		if len(data) > 0 {
-			if err := c.parse(data, s); err != nil {
+			err := c.parse(data, s)
+			c.handler.EndBatch()
+			if err != nil {
 				return &breach{err}
 			}
-			c.handler.EndBatch()
 			c.progress(len(data) < slab.Size)
 		}
 		if err != nil {

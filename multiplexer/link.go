@@ -87,6 +87,10 @@ type Owner interface {
 	// returns. An error ends the connection. Called on the reader.
 	HandleFrame(h packet.Header, payload []byte) error
 
+	// EndBatch says that everything which came with one read was handed up.
+	// Called on the reader.
+	EndBatch()
+
 	// Compose appends the frames that state bits owe. It is called by the
 	// flusher before it composes a batch, with no lock held.
 	Compose()

@@ -320,6 +320,7 @@ func (m *Multiplexer) EndBatch() {
 		m.wake[i] = nil
 	}
 	m.wake = m.wake[:0]
+	m.owner.EndBatch()
 }
 
 // markDirty notes that d owes the peer a frame, which the flusher will compose.

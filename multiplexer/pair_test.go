@@ -30,6 +30,7 @@ func (s *side) HandleOpen(d *Dialogue) {
 }
 func (s *side) HandleFrame(packet.Header, []byte) error { return nil }
 func (s *side) Compose()                                {}
+func (s *side) EndBatch()                               {}
 func (s *side) HandleClose(uint16, string)              { s.c.Offline() }
 func (s *side) HandleClosed(err error)                  { s.closed <- err }
 

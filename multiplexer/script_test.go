@@ -212,6 +212,7 @@ func (s *scripted) HandleOpen(d *Dialogue) {
 }
 func (s *scripted) HandleFrame(packet.Header, []byte) error { return nil }
 func (s *scripted) Compose()                                {}
+func (s *scripted) EndBatch()                               {}
 func (s *scripted) HandleClose(uint16, string)              {}
 func (s *scripted) HandleClosed(err error)                  { s.closed = append(s.closed, err) }
 
