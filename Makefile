@@ -55,7 +55,7 @@ ratios:
 
 ## soak: what takes longer than a change may wait
 soak:
-	GEMINIO_NETTEST_COUNT=100 $(GO) test $(RACE) -run TestNet -timeout 3h -v ./test/conformance
+	GEMINIO_NETTEST_COUNT=100 $(GO) test $(RACE) -run TestStreamsAreNetConns -timeout 3h -v ./test/conformance
 	$(MAKE) fuzz FUZZTIME=10m
 
 cover:

@@ -69,20 +69,32 @@ func (s *Stream) checkCall(ctx context.Context, method string, req geminio.Reque
 			timeout = *t
 		}
 	}
-	var err error
+	return timeout, s.orEOF(s.check(ctx, timeout, method, req))
+}
+
+// A parcel is what a request and a message have in common.
+type parcel interface {
+	ClientID() uint64
+	StreamID() uint64
+	Data() []byte
+	Custom() []byte
+}
+
+// check judges what is to be sent, under the name of a method or a topic.
+func (s *Stream) check(ctx context.Context, timeout time.Duration, name string, p parcel) error {
 	switch {
 	case ctx.Err() != nil:
-		err = ctx.Err()
-	case req.ClientID() != s.ClientID():
-		err = ErrMismatchClientID
-	case req.StreamID() != s.StreamID():
-		err = ErrMismatchStreamID
-	case len(method) > packet.MaxName || len(req.Custom())+len(req.Data()) > s.end.maxBody:
-		err = packet.ErrPacketTooLarge
+		return ctx.Err()
+	case p.ClientID() != s.ClientID():
+		return ErrMismatchClientID
+	case p.StreamID() != s.StreamID():
+		return ErrMismatchStreamID
+	case len(name) > packet.MaxName || len(p.Custom())+len(p.Data()) > s.end.maxBody:
+		return packet.ErrPacketTooLarge
 	case timeout < 0:
-		err = geminio.ErrTimeout
+		return geminio.ErrTimeout
 	}
-	return timeout, s.orEOF(err)
+	return nil
 }
 
 // orEOF returns err, but io.EOF where it is an error and the stream is over.

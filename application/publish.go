@@ -87,20 +87,7 @@ func (s *Stream) checkPublish(ctx context.Context, msg geminio.Message, opts []*
 			timeout = *t
 		}
 	}
-	var err error
-	switch {
-	case ctx.Err() != nil:
-		err = ctx.Err()
-	case msg.ClientID() != s.ClientID():
-		err = ErrMismatchClientID
-	case msg.StreamID() != s.StreamID():
-		err = ErrMismatchStreamID
-	case len(msg.Topic()) > packet.MaxName || len(msg.Custom())+len(msg.Data()) > s.end.maxBody:
-		err = packet.ErrPacketTooLarge
-	case timeout < 0:
-		err = geminio.ErrTimeout
-	}
-	return timeout, s.orEOF(err)
+	return timeout, s.orEOF(s.check(ctx, timeout, msg.Topic(), msg))
 }
 
 // sendMessage makes pub known and queues msg with all of its content. Where

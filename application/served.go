@@ -92,17 +92,13 @@ func (s *Stream) handleRequest(h packet.Header, payload []byte) error {
 	if sv.size > e.cfg.Limits.MaxBody {
 		return errContentTooLarge
 	}
-	announced := h.Flags&packet.FlagMORE != 0
-	window := sv.size
-	if announced {
+	sv.window = sv.size
+	if h.Flags&packet.FlagMORE != 0 {
 		var memory *bodyMemory
 		if sv.size > e.cfg.Limits.RequestWindow {
-			memory, window = &e.callMemory, 0
+			memory, sv.window = &e.callMemory, 0
 		}
 		sv.body = newIncoming(s, packet.BodyHead{Kind: packet.BodyRequest, ID: r.ID}, r.CustomLen, r.DataLen, memory)
-	}
-	sv.window = window
-	if announced {
 		if err := e.queue.receive(sv); err != nil {
 			return err
 		}
@@ -114,9 +110,15 @@ func (s *Stream) handleRequest(h packet.Header, payload []byte) error {
 		sv.req.timeout = time.Duration(r.TimeoutMS) * time.Millisecond
 		sv.ctx.deadline = time.Now().Add(sv.req.timeout)
 	}
-	if !announced {
+	if sv.body == nil {
 		sv.req.custom, sv.req.data = join(r.Custom, r.Data)
 	}
+	return s.enroll(sv)
+}
+
+// enroll makes a request known, and has it served if it came whole.
+func (s *Stream) enroll(sv *served) error {
+	e, announced := s.end, sv.body != nil
 	s.mu.Lock()
 	if s.over != 0 {
 		s.mu.Unlock()
@@ -124,7 +126,7 @@ func (s *Stream) handleRequest(h packet.Header, payload []byte) error {
 			e.queue.drop(sv)
 			return nil
 		}
-		return e.queue.discard(window)
+		return e.queue.discard(sv.window)
 	}
 	rpc := s.rpc()
 	if rpc.serving[sv.id] != nil {

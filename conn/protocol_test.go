@@ -71,6 +71,15 @@ func TestThePeerIsToldWhichRuleItBroke(t *testing.T) {
 	require.ErrorContains(t, h.ended(t), "unknown type")
 }
 
+// TestWhatCameBeforeABrokenRuleIsStillABatch: those whom the layer above wakes
+// at the end of a batch must not wait for ever because the next frame was bad.
+func TestWhatCameBeforeABrokenRuleIsStillABatch(t *testing.T) {
+	_, h, p := withPeer(t, Config{}, false)
+	p.send(data(3, 10), plain(127, 0, 0)) // in one write
+	h.ended(t)
+	require.Positive(t, h.batches)
+}
+
 func body(n int) frame {
 	return frame{packet.Header{Type: packet.TypeBody, Stream: 3},
 		append(packet.AppendBody(nil, packet.BodyHead{Kind: packet.BodyRequest, ID: 5}), make([]byte, n)...)}

@@ -74,7 +74,6 @@ type Dialogue struct {
 		busy     bool         // somebody has the turn to write
 		starved  bool         // the writer waits for credit
 		fin      bool         // FIN is to follow what is being written
-		finSent  bool         // it was queued
 		answered bool         // the peer has accepted the stream
 		err      error        // what Write returns; nil: it may write
 		writer   *wait.Waiter // what the one who has the turn waits with, nil if it does not

@@ -266,13 +266,13 @@ func (d *Dialogue) CloseWrite() error {
 	return nil
 }
 
-// sendFIN queues FIN if it is due and nobody writes. The lock is held.
+// sendFIN queues FIN if it is due and nobody writes: once, since nobody gets
+// the turn to write any more when it is due. The lock is held.
 func (d *Dialogue) sendFIN() {
 	s := &d.sendingHalf
-	if !s.fin || s.finSent || s.busy || !d.Begin() {
+	if !s.fin || s.busy || !d.Begin() {
 		return
 	}
-	s.finSent = true
 	_, _, _ = d.m.link.AppendData(d.id, nil, true, nil) // it fails only when nobody is left to be told
 	d.Finish()
 }
