@@ -23,7 +23,7 @@ func TestWhenProgressIsTold(t *testing.T) {
 		{"nothing", 0, true, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, _ := parsing()
+			c, _ := parsing(t)
 			c.in.pos, c.ackTold = 100000, 100000
 			c.received.Store(100000)
 			c.in.pos += tt.progress
@@ -38,7 +38,7 @@ func TestWhenProgressIsTold(t *testing.T) {
 }
 
 func TestAnAckIsNeverSentWithoutProgress(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	c.received.Store(5000)
 	c.ackDue = true
 	compose(t, c)

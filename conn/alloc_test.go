@@ -12,7 +12,7 @@ import (
 
 func TestSendingAllocatesNothing(t *testing.T) {
 	for _, retain := range []bool{false, true} {
-		c := silentConn(Config{Retain: retain})
+		c := silent(retain)
 		payload := make([]byte, 1000)
 		require.Zero(t, testing.AllocsPerRun(1000, func() {
 			turn(c, packet.Messages, packet.TypeMessage, payload)
@@ -22,8 +22,8 @@ func TestSendingAllocatesNothing(t *testing.T) {
 }
 
 func TestParsingAllocatesNothing(t *testing.T) {
-	c := silentConn(Config{})
-	c.handler, c.flushFn = sink{}, func() {}
+	c := silent(false)
+	c.handler = sink{}
 	wire := encode(data(3, 100), data(3, 10000), body(50), plain(packet.TypeMessage, 3, 60), ack(0))
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		if c.parse(wire[:70], nil) != nil || c.parse(wire[70:], nil) != nil {

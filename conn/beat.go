@@ -15,29 +15,53 @@ func (c *Conn) beat() {
 		return
 	}
 	c.life.beat = time.Now()
-	c.beatDue = true
-	c.kick()
+	if !c.down {
+		c.beatDue = true
+		c.kick()
+	}
+}
+
+// setLife has checkLife called at a time. The mutex is held.
+func (c *Conn) setLife(now, at time.Time) {
+	c.lifeAt = at
+	if c.lifeTimer == nil {
+		c.lifeTimer = time.AfterFunc(at.Sub(now), c.checkLife)
+		return
+	}
+	c.lifeTimer.Reset(at.Sub(now))
+}
+
+// watchLife sees to it that a peer that does not acknowledge is suspected in
+// time. The mutex is held.
+func (c *Conn) watchLife(now time.Time) {
+	if !c.waiting.IsZero() && c.lifeAt.Sub(now) > suspectAfter {
+		c.setLife(now, now.Add(suspectAfter))
+	}
 }
 
 // checkLife looks, on the runtime's timer, whether the peer lives and whether
 // the beat does.
 func (c *Conn) checkLife() {
 	c.mu.Lock()
-	if c.dead {
+	if c.down {
 		c.mu.Unlock()
 		return
 	}
 	now := time.Now()
-	dead, missed, again := c.life.next(now, c.born.Add(time.Duration(c.heard.Load())))
-	if !dead {
-		c.lifeTimer.Reset(again)
+	p := c.life.next(now, vitals{c.born.Add(time.Duration(c.heard.Load())), c.waiting, c.flow.rtt})
+	if p.ask {
+		c.askDue = true
+		c.kick()
 	}
-	b := c.beater
+	if !p.dead {
+		c.setLife(now, now.Add(p.again))
+	}
+	b, t := c.beater, c.transport
 	c.mu.Unlock()
 	switch {
-	case dead:
-		c.fail(ErrDead)
-	case missed:
+	case p.dead:
+		c.lose(t, ErrDead)
+	case p.missed:
 		b.fallBack()
 	}
 }

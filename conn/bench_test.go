@@ -21,14 +21,14 @@ func (sink) HandleClosed(error)                                           {}
 
 // turn sends the way of a frame, but for the write: append, compose, written,
 // acknowledged.
-func turn(c *Conn, class packet.Class, typ packet.Type, payload []byte) {
+func turn(c *session, class packet.Class, typ packet.Type, payload []byte) {
 	_, _ = c.Append(class, packet.Header{Type: typ, Stream: 3}, payload, nil, nil, nil)
 	c.AppendEnd(3)
 	c.mu.Lock()
 	c.ackDue = true
-	c.compose(c.born)
-	c.written(c.born)
-	_ = c.acknowledged(c.born, c.pos)
+	c.compose(at(0))
+	c.settleBatch()
+	_ = c.acknowledged(at(0), c.pos)
 	c.mu.Unlock()
 }
 
@@ -36,7 +36,7 @@ func BenchmarkAppendAndCompose(b *testing.B) {
 	for _, size := range []int{64, 4 * kib, 64 * kib} {
 		for _, retain := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%d/retain=%v", size, retain), func(b *testing.B) {
-				c := silentConn(Config{Retain: retain})
+				c := silent(retain)
 				payload := make([]byte, size)
 				b.SetBytes(int64(size))
 				b.ReportAllocs()
@@ -52,8 +52,8 @@ func BenchmarkParse(b *testing.B) {
 	for _, size := range []int{1, 64, 4 * kib, 64 * kib} {
 		for _, cut := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%d/cut=%v", size, cut), func(b *testing.B) {
-				c := silentConn(Config{})
-				c.handler, c.flushFn = sink{}, func() {}
+				c := silent(false)
+				c.handler = sink{}
 				wire := encode(data(3, size))
 				at := len(wire)
 				if cut {

@@ -9,7 +9,7 @@ import (
 )
 
 // put queues n frames of size bytes, headers included.
-func put(t testing.TB, c *Conn, class packet.Class, typ packet.Type, n, size int) {
+func put(t testing.TB, c appender, class packet.Class, typ packet.Type, n, size int) {
 	t.Helper()
 	for range n {
 		_, err := c.Append(class, packet.Header{Type: typ, Stream: 3}, make([]byte, size-packet.HeaderLen), nil, nil, nil)
@@ -39,7 +39,7 @@ func types(fs []frame) (ts []packet.Type) {
 const kib = 1 << 10
 
 func TestControlGoesFirstAndWhole(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	put(t, c, packet.Bulk, packet.TypeData, 8, 32*kib)
 	put(t, c, packet.Messages, packet.TypeMessage, 8, 32*kib)
 	put(t, c, packet.Control, packet.TypeOpen, 10, 60*kib)
@@ -49,7 +49,7 @@ func TestControlGoesFirstAndWhole(t *testing.T) {
 }
 
 func TestCallsGetAtMostThreeQuartersWhenBulkWaits(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	put(t, c, packet.Messages, packet.TypeMessage, 40, 32*kib)
 	put(t, c, packet.Bulk, packet.TypeData, 40, 32*kib)
 	n := sizes(compose(t, c))
@@ -58,14 +58,14 @@ func TestCallsGetAtMostThreeQuartersWhenBulkWaits(t *testing.T) {
 }
 
 func TestCallsGetTheWholeBatchWhenNoBulkWaits(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	put(t, c, packet.Messages, packet.TypeMessage, 40, 32*kib)
 	require.Equal(t, batchSize, sizes(compose(t, c))[packet.TypeMessage])
 }
 
 func TestCallsGetTheWholeBatchWhenBulkIsHeldByTheCap(t *testing.T) {
-	c := silentConn(Config{})
-	c.flow.streamSent = capFar
+	c := silent(false)
+	c.flow.streamSent = replayLeast
 	put(t, c, packet.Messages, packet.TypeMessage, 40, 32*kib)
 	put(t, c, packet.Bulk, packet.TypeData, 1, 32*kib)
 	n := sizes(compose(t, c))
@@ -78,7 +78,7 @@ func TestBulkGetsAtLeastAQuarterAndWhatIsLeft(t *testing.T) {
 		{0, 0, batchSize}, {0, 1, batchSize - 32*kib}, {0, 6, batchSize / 4}, {0, 40, batchSize / 4},
 		{20, 0, batchSize / 4}, {2, 1, batchSize - 96*kib}, {20, 40, batchSize / 4},
 	} {
-		c := silentConn(Config{})
+		c := silent(false)
 		put(t, c, packet.Control, packet.TypeOpen, tt.control, 32*kib)
 		put(t, c, packet.Messages, packet.TypeMessage, tt.messages, 32*kib)
 		put(t, c, packet.Bulk, packet.TypeData, 40, 32*kib)
@@ -87,7 +87,7 @@ func TestBulkGetsAtLeastAQuarterAndWhatIsLeft(t *testing.T) {
 }
 
 func TestEndLeavesInTheBatchThatTakesWhatStoodBeforeIt(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	put(t, c, packet.Bulk, packet.TypeData, 1, 100)
 	put(t, c, packet.Messages, packet.TypeMessage, 1, 100)
 	c.AppendEnd(3)
@@ -96,7 +96,7 @@ func TestEndLeavesInTheBatchThatTakesWhatStoodBeforeIt(t *testing.T) {
 }
 
 func TestEndWaitsForItsMarksAndForThoseBeforeIt(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	put(t, c, packet.Bulk, packet.TypeData, 20, 32*kib)
 	c.AppendEnd(3)
 	put(t, c, packet.Bulk, packet.TypeData, 1, 32*kib)
@@ -107,7 +107,7 @@ func TestEndWaitsForItsMarksAndForThoseBeforeIt(t *testing.T) {
 	for c.bulk.bytes() > 0 {
 		all = append(all, compose(t, c)...)
 		c.mu.Lock()
-		require.NoError(t, c.acknowledged(c.born, c.pos))
+		require.NoError(t, c.acknowledged(at(0), c.pos))
 		c.mu.Unlock()
 	}
 	var ends []uint32
@@ -129,7 +129,7 @@ func TestEndWaitsForItsMarksAndForThoseBeforeIt(t *testing.T) {
 }
 
 func TestCloseLeavesAfterAllElseAndClosedAfterClose(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	c.state = open
 	put(t, c, packet.Bulk, packet.TypeData, 20, 32*kib)
 	c.AppendEnd(3)
@@ -139,12 +139,14 @@ func TestCloseLeavesAfterAllElseAndClosedAfterClose(t *testing.T) {
 	_, ok := c.step(closeReceived)
 	c.mu.Unlock()
 	require.True(t, ok)
-	c.Offline()
+	c.mu.Lock()
+	c.farewell()
+	c.mu.Unlock()
 	var all []frame
 	for range 20 {
 		all = append(all, compose(t, c)...)
 		c.mu.Lock()
-		require.NoError(t, c.acknowledged(c.born, c.pos))
+		require.NoError(t, c.acknowledged(at(0), c.pos))
 		c.mu.Unlock()
 	}
 	n := sizes(all)
@@ -158,7 +160,7 @@ func TestCloseLeavesAfterAllElseAndClosedAfterClose(t *testing.T) {
 }
 
 func TestNothingCountedFollowsClose(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	c.state = open
 	c.Shutdown(uint16(packet.CodeClosed), "")
 	require.Equal(t, []packet.Type{packet.TypeClose}, types(compose(t, c)))
@@ -173,14 +175,14 @@ func TestNothingCountedFollowsClose(t *testing.T) {
 }
 
 func TestAnEndThatIsDueDoesNotFollowClose(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	c.AppendEnd(3)
 	c.said = true
 	require.Empty(t, compose(t, c))
 }
 
 func TestHeartbeatsGoBeforeTheBatchAndAreNotCounted(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	put(t, c, packet.Control, packet.TypeOpen, 1, 100)
 	compose(t, c)
 	settleBatch(c)
@@ -202,7 +204,7 @@ func TestHeartbeatsGoBeforeTheBatchAndAreNotCounted(t *testing.T) {
 }
 
 func TestThePrefaceGoesOnceBeforeEverything(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	require.Empty(t, compose(t, c))
 	require.Empty(t, c.out.uncounted, "nothing is said before there is something to be said")
 	c.beatDue = true
@@ -215,7 +217,7 @@ func TestThePrefaceGoesOnceBeforeEverything(t *testing.T) {
 }
 
 func TestEachKindOfPingIsAnswered(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	for _, ping := range []packet.Ping{
 		{Kind: packet.PingProbe, Opaque: 1}, {Kind: packet.PingProbe, Opaque: 2}, {Kind: packet.PingBeat, Opaque: 3},
 	} {
@@ -232,7 +234,7 @@ func TestEachKindOfPingIsAnswered(t *testing.T) {
 }
 
 func TestMarksAreReachedWhenTheirBytesAreComposed(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	put(t, c, packet.Messages, packet.TypeMessage, 8, 32*kib)
 	mark := append1(t, c, packet.Messages, 3, 92)
 	w := waiter(t)

@@ -65,12 +65,26 @@ func TestCloseWaitsTwoSecondsForAPeerThatTakesNothingAndTheConnectionTen(t *test
 		a, b := net.Pipe()
 		c, h := start(a, Config{}, true)
 		began := time.Now()
+		p := &peer{t: t, nc: b}
+		go p.chatter(h)
 		require.Equal(t, closeIdle, shutAndClose(c))
 		took, err := endedAfter(t, h, began)
 		require.Equal(t, drainIdle, took)
 		require.ErrorIs(t, err, ErrStalled)
 		require.NoError(t, b.Close())
 	})
+}
+
+// chatter has p beat, so that it shows life, until the connection ends.
+func (p *peer) chatter(h *recorder) {
+	for {
+		select {
+		case <-h.closed:
+			return
+		case <-time.After(s):
+			_, _ = p.nc.Write(p.bytesOf(p.ping(packet.PingBeat, 0)))
+		}
+	}
 }
 
 // slowly has p take bytes bit by bit and acknowledge them, until CLOSE comes or
@@ -120,6 +134,7 @@ func TestADrainEndsWhenThePeerTakesNothingForTenSeconds(t *testing.T) {
 		go func() {
 			p.slowly(16) // 8 s
 			stopped <- time.Now()
+			p.chatter(h)
 		}()
 		require.Equal(t, closeLongest, shutAndClose(c))
 		since, err := endedAfter(t, h, <-stopped)

@@ -25,25 +25,15 @@ const (
 	leaveGrace = 100 * time.Millisecond
 )
 
-// Shutdown queues CLOSE, with why, after all that has been queued. What is
-// queued later goes before it too.
-func (c *Conn) Shutdown(code uint16, text string) {
-	c.mu.Lock()
-	if c.state == open || c.state == closingByThem {
-		c.closeCode, c.closeText = packet.Code(code), text
-	}
-	c.step(closeAsked)
-	c.kick()
-	c.mu.Unlock()
-}
-
 // Offline queues CLOSED, after all that has been queued: what had to be done
 // because the peer closed has been done.
 func (c *Conn) Offline() {
 	c.mu.Lock()
-	c.step(farewellSaid)
-	c.kick()
+	if c.farewell() { // nothing carries it, and nobody will miss it
+		c.end(errClosed)
+	}
 	c.mu.Unlock()
+	c.settle()
 }
 
 // Close waits until the peer has confirmed CLOSE, for at most 2 s beyond the
@@ -51,9 +41,20 @@ func (c *Conn) Offline() {
 // the peer has closed it itself. What a living peer has not taken by then
 // drains in the background, until it takes nothing for 10 s. It does not ask
 // for the end: Shutdown does, before or after.
+//
+// Where nothing carries the session it does not wait. A client gives the
+// session up: nobody will look for its server. A server keeps it, with the
+// farewell, as long as it would anyway.
 func (c *Conn) Close() {
 	began := time.Now()
 	c.mu.Lock()
+	if detached := !c.carried && !c.dead; detached {
+		c.mu.Unlock()
+		if c.client {
+			c.fail(errClosed)
+		}
+		return
+	}
 	c.startDrain()
 	c.mu.Unlock()
 	timer := time.NewTimer(closeIdle)
@@ -90,6 +91,9 @@ func (c *Conn) startDrain() {
 func (c *Conn) checkDrain() {
 	c.mu.Lock()
 	idle := time.Since(c.lastTaken)
+	if c.down {
+		idle = 0 // how long it may last without a transport is decided elsewhere
+	}
 	if idle < drainIdle && !c.over {
 		c.drain.Reset(drainIdle - idle)
 		c.mu.Unlock()
@@ -104,10 +108,19 @@ func (c *Conn) checkDrain() {
 // It does not wait.
 func (c *Conn) Replace() { c.leave(packet.CodeReplaced, ErrReplaced) }
 
+// GiveUp ends the session at once, whatever carries it, for cause, which
+// HandleClosed is told.
+func (c *Conn) GiveUp(cause error) { c.fail(cause) }
+
 // leave tells the peer why the connection ends, gives it a moment to take
 // that, and closes the transport. It does not wait.
 func (c *Conn) leave(code packet.Code, cause error) {
 	c.mu.Lock()
+	if c.down {
+		c.mu.Unlock()
+		c.fail(cause)
+		return
+	}
 	if c.state == open {
 		c.cause = &LostError{cause}
 		c.closeCode, c.closeText = code, cause.Error()
@@ -119,32 +132,15 @@ func (c *Conn) leave(code packet.Code, cause error) {
 	time.AfterFunc(leaveGrace, func() { c.fail(cause) })
 }
 
-// queueFarewells appends CLOSE and CLOSED when they are due and nothing is to
-// go before them any more. The mutex is held.
-func (c *Conn) queueFarewells() {
-	if !c.said && c.bulk.bytes()+c.messages.bytes()+c.control.bytes()+len(c.ends) > 0 {
-		return
-	}
-	if c.closeDue {
-		c.closeDue, c.said = false, true
-		payload := packet.AppendClose(nil, c.closeCode, c.closeText)
-		c.put(&c.control, packet.Header{Type: packet.TypeClose}, payload, nil, nil)
-	}
-	if c.closedDue {
-		c.closedDue, c.said = false, true
-		c.put(&c.control, packet.Header{Type: packet.TypeClosed}, nil, nil, nil)
-	}
-}
-
 // endTransport is called by the flusher when everything has been written and
 // nothing will follow.
 func (c *Conn) endTransport() {
-	half, ok := c.nc.(interface{ CloseWrite() error })
+	half, ok := c.transport.Conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		c.fail(errClosed)
 		return
 	}
 	// The peer's last frames may still be on their way: a close now could
 	// answer them with a reset, which can take ours with it.
-	_ = c.nc.SetReadDeadline(time.Now().Add(lingerLongest)) // a failing read ends it as well
+	_ = c.transport.SetReadDeadline(time.Now().Add(lingerLongest)) // a failing read ends it as well
 }

@@ -5,7 +5,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/jumboframes/armorigo/log"
@@ -40,8 +39,22 @@ type Config struct {
 	// never on the reader, at most beatsPending behind. nil: nothing.
 	Beat func()
 
-	// Retain keeps what was written until the peer has acknowledged it.
-	Retain bool
+	// Resume has a client ask for a session that survives its transport.
+	Resume bool
+
+	// Grace is how long the sessions that a server grants survive without a
+	// transport. 0: it grants none.
+	Grace time.Duration
+
+	// Instance names what knows the sessions of a server: one process, as a
+	// rule.
+	Instance [16]byte
+
+	// Suspended is called when a transport was lost, its goroutines have ended
+	// and the session lives on; Resumed when another transport carries it. They
+	// are called alternately, with no lock held, and must not block.
+	Suspended func(cause error)
+	Resumed   func()
 }
 
 func (cfg Config) withDefaults() Config {
@@ -103,103 +116,53 @@ type Handler interface {
 	HandleClosed(err error)
 }
 
-// A Conn is one connection after its handshake, on either side. It implements
-// what the multiplexer calls a link.
+// A Conn is one connection after its handshake, on either side. It is a session
+// and what carries it: one transport, or, where both sides want that, one after
+// the other. It implements what the multiplexer calls a link.
 type Conn struct {
+	session
+
 	// immutable after newConn and Start
-	nc       net.Conn
-	cfg      Config
-	client   bool
-	clientID uint64
-	meta     []byte
-	peer     packet.Hello
-	handler  Handler
-	gathers  bool            // the system takes many pieces in one write
-	raw      syscall.RawConn // nil where the system has no such thing
-	flushFn  func()
+	cfg           Config
+	client        bool
+	clientID      uint64
+	meta          []byte
+	peer          packet.Hello
+	local, remote net.Addr // of the first transport
+	ticket        *ticket  // what a resume needs; nil: the session ends with its transport
+	flushFn       func()
 
 	// ended is closed when nothing more is to be expected of the peer: Close
 	// returns then.
 	ended chan struct{}
 
-	pinned   atomic.Int64 // bytes of slabs that the layers above keep
-	heard    atomic.Int64 // when something was last received: nanoseconds since born
-	received atomic.Uint64
-	bits     atomic.Bool // Compose of the handler is due
-	born     time.Time
+	pinned atomic.Int64 // bytes of slabs that the layers above keep
+	heard  atomic.Int64 // when something was last received: nanoseconds since born
+	born   time.Time
+	beats  beatCalls
 
-	mu sync.Mutex // the send mutex: guards what follows; innermost of all locks
+	resuming sync.Mutex // one resume at a time, on the server; outermost of all locks
 
-	state     state
-	closeDue  bool  // CLOSE is to be queued after all else
-	closedDue bool  // CLOSED is
-	said      bool  // nothing that is counted follows but what these two demand
-	finishing bool  // nothing more will be queued: the transport ends when all is out
-	mute      bool  // nothing can be written any more
-	dead      bool  // the transport is closed, or about to be
-	cause     error // why it was lost; nil: in order
-	reading   bool  // the reader runs
-	breached  bool  // it ended because the peer broke a rule
-	writing   bool  // the flusher runs
-	over      bool  // HandleClosed was called, or is about to be
-	endedSet  bool  // ended is closed
+	// mu guards
+	transport *transport // the current one, or the last
+	carried   bool       // it is one that was not taken away yet
+	reading   bool       // the reader runs
+	settling  bool       // somebody tells of what happened
+	breached  bool       // the peer broke a rule
+	over      bool       // HandleClosed was called, or is about to be
+	endedSet  bool       // ended is closed
+	lostBy    error      // why the transport was lost
+	cause     error      // why the session was; nil: in order
 
-	closeCode packet.Code
-	closeText string
-
-	control  queue
-	messages queue
-	bulk     queue
-	ends     []ending // ENDs that wait for what was queued before them
-	pos      uint64   // counted bytes ever composed
-	flow     flow
-	capped   bool       // what bulk holds may not go before the peer has acknowledged more
-	retained []retained // what was written and not acknowledged, if Retain is set
-
-	// what goes out at the next frame border without being counted
-	prefaced  bool
-	beatDue   bool
-	pongs     owedPongs // by kind
-	ackDue    bool
-	ackTold   uint64 // the position that the peer was last told
 	ackTimer  *time.Timer
 	ackArmed  bool
 	life      liveness
+	lifeAt    time.Time // when lifeTimer fires
 	lifeTimer *time.Timer
 	beater    *beater
-	lastTaken time.Time // when the transport last took something
 	drain     *time.Timer
+	grace     *time.Timer
 	holdEnd   time.Time // when a kick is due because stream bytes were held
-
-	beats beatCalls
-
-	// flusher only
-	out batch
-
-	// reader only
-	in      parser
-	goodbye packet.Type // CLOSE or CLOSED, the last of them that came in
-}
-
-// An owedPong is the answer to a PING: one for each kind, to the newest.
-type owedPong struct {
-	due  bool
-	ping packet.Ping
-}
-
-type owedPongs [packet.PingProbe + 1]owedPong
-
-// An ending is an END that waits until both queues are composed up to its
-// marks.
-type ending struct {
-	stream         uint32
-	messages, bulk uint64
-}
-
-// A retained piece stays until the peer has acknowledged everything up to end.
-type retained struct {
-	piece
-	end uint64
 }
 
 func newConn(nc net.Conn, cfg Config, client bool, clientID uint64, meta []byte, peer packet.Hello) *Conn {
@@ -208,18 +171,15 @@ func newConn(nc net.Conn, cfg Config, client bool, clientID uint64, meta []byte,
 	}
 	now := time.Now()
 	c := &Conn{
-		nc: nc, cfg: cfg, client: client, clientID: clientID, meta: meta, peer: peer,
-		ended: make(chan struct{}), born: now, lastTaken: now,
-		life: liveness{interval: cfg.Heartbeat, beats: client, beat: now},
+		cfg: cfg, client: client, clientID: clientID, meta: meta, peer: peer,
+		local: nc.LocalAddr(), remote: nc.RemoteAddr(),
+		ended: make(chan struct{}), born: now,
+		life:      liveness{interval: cfg.Heartbeat, beats: client, beat: now},
+		transport: newTransport(nc),
 	}
-	c.control.bound, c.messages.bound, c.bulk.bound = controlBound, queueBound, queueBound
+	c.session.init(c, now)
 	c.flushFn = c.flush
 	c.beats.call = cfg.Beat
-	c.raw = rawConn(nc)
-	switch nc.(type) { // these very types: what wraps them may have a Write of its own
-	case *net.TCPConn, *net.UnixConn:
-		c.gathers = true
-	}
 	return c
 }
 
@@ -235,11 +195,11 @@ func (c *Conn) Meta() []byte { return c.meta }
 // Peer returns what the peer allowed in the handshake.
 func (c *Conn) Peer() packet.Hello { return c.peer }
 
-// LocalAddr returns the address of this side of the transport.
-func (c *Conn) LocalAddr() net.Addr { return c.nc.LocalAddr() }
+// LocalAddr returns the address of this side of the first transport.
+func (c *Conn) LocalAddr() net.Addr { return c.local }
 
-// RemoteAddr returns the address of the other side of the transport.
-func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+// RemoteAddr returns the address of the other side of the first transport.
+func (c *Conn) RemoteAddr() net.Addr { return c.remote }
 
 // Pinned returns how many bytes of receive buffers the layers above keep.
 func (c *Conn) Pinned() int { return int(c.pinned.Load()) }
@@ -255,116 +215,183 @@ func (c *Conn) RTT() time.Duration {
 // once.
 func (c *Conn) Start(h Handler) {
 	c.handler = h
-	c.heard.Store(int64(time.Since(c.born)))
 	c.mu.Lock()
+	c.retain = c.ticket != nil
 	c.step(established)
-	c.reading = true
-	c.lifeTimer = time.AfterFunc(c.life.interval, c.checkLife)
 	if c.client {
 		c.beater = newBeater(c.cfg.Timer, c.life.interval, c.beat)
 	}
 	b := c.beater
+	c.carry(time.Now())
 	c.mu.Unlock()
 	c.cfg.Log.Debugf("%v: open", c)
-	go c.readLoop()
 	if b != nil {
 		b.start()
 	}
 }
 
-// step moves the machine on and does what that obliges to, but for what is to
-// be done without the mutex, which it returns. The mutex is held.
-func (c *Conn) step(e event) (effect, bool) {
-	next, effects, ok := c.state.step(e)
-	if !ok {
-		return 0, false
-	}
-	c.state = next
-	if effects&sendClose != 0 {
-		c.closeDue = true
-	}
-	if effects&sendClosed != 0 {
-		c.closedDue = true
-	}
+// carry lets the current transport carry the session. The mutex is held.
+func (c *Conn) carry(now time.Time) {
+	t := c.transport
+	c.heard.Store(int64(now.Sub(c.born)))
+	c.carried, c.down, c.reading = true, false, true
+	c.setLife(now, now.Add(c.life.interval))
+	go c.readLoop(t)
+	c.kick()
+}
+
+// stepped does what a step obliges to. The mutex is held.
+func (c *Conn) stepped(effects effect) {
 	if effects&finish != 0 {
-		c.finishing = true
 		c.startDrain()
 	}
-	if effects&abort != 0 {
-		c.dead = true
-	}
-	if (next == closed || next == closingByThem) && !c.endedSet {
+	if (c.state == closed || c.state == closingByThem) && !c.endedSet {
 		c.endedSet = true
 		close(c.ended)
 	}
-	return effects, true
 }
 
-// fail ends the connection at once, with the first cause it is given.
+// beaten is called for each beat of the peer.
+func (c *Conn) beaten() { c.beats.add() }
+
+// lose is for a transport that failed: the session goes on without, if it can,
+// else it ends. Only the first failure of a transport counts.
+func (c *Conn) lose(t *transport, cause error) {
+	c.mu.Lock()
+	if c.transport != t || c.down {
+		c.mu.Unlock()
+		return
+	}
+	survives := false
+	if c.retain && c.state != closed {
+		_, survives = c.step(cut)
+	}
+	if survives {
+		c.down, c.lostBy = true, cause
+	} else {
+		c.end(cause)
+	}
+	c.mu.Unlock()
+	t.Close()
+	c.settle()
+}
+
+// fail ends the session at once, with the first cause it is given.
 func (c *Conn) fail(cause error) {
 	c.mu.Lock()
 	if c.dead {
 		c.mu.Unlock()
 		return
 	}
+	c.end(cause)
+	t := c.transport
+	c.mu.Unlock()
+	t.Close()
+	c.settle()
+}
+
+// end notes that the session is over. The mutex is held.
+func (c *Conn) end(cause error) {
 	if c.state != closed && c.cause == nil {
 		c.cause = &LostError{cause}
 	}
 	c.step(lost)
-	c.dead = true
+	c.dead, c.down = true, true
 	c.control.wakeAll()
 	c.messages.wakeAll()
 	c.bulk.wakeAll()
+}
+
+// settle tells of what has happened: that the transport is gone, once neither
+// the reader nor the flusher runs, and that the session is over. Whoever ends
+// last calls it, and one at a time tells.
+func (c *Conn) settle() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.settling {
+		return
+	}
+	c.settling = true
+	defer func() { c.settling = false }()
+	for !c.reading && !c.writing {
+		switch {
+		case c.carried && c.down:
+			c.uncarry()
+		case c.dead && !c.over:
+			c.tellOver()
+		default:
+			return
+		}
+	}
+}
+
+// uncarry takes the transport away. The mutex is held, but for the callback.
+func (c *Conn) uncarry() {
+	t := c.transport
+	c.carried = false
+	for _, timer := range []*time.Timer{c.ackTimer, c.lifeTimer, t.linger} {
+		if timer != nil {
+			timer.Stop()
+		}
+	}
+	c.ackArmed = false
+	c.detach()
+	if !c.dead {
+		c.grace = time.AfterFunc(c.ticket.grace, func() { c.expire(t) })
+		c.unlocked(func() {
+			c.cfg.Log.Debugf("%v: suspended: %v", c, c.lostBy)
+			if c.cfg.Suspended != nil {
+				c.cfg.Suspended(c.lostBy)
+			}
+		})
+	}
+	close(t.gone)
+}
+
+// unlocked runs f without the mutex, which is held.
+func (c *Conn) unlocked(f func()) {
 	c.mu.Unlock()
-	c.nc.Close()
+	defer c.mu.Lock()
+	f()
+}
+
+// expire ends a session that nothing has carried since t was lost.
+func (c *Conn) expire(t *transport) {
+	c.mu.Lock()
+	if c.transport == t && !c.carried && !c.dead {
+		c.end(ErrGrace)
+	}
+	c.mu.Unlock()
 	c.settle()
 }
 
-// settle calls HandleClosed when the transport has ended and neither the
-// reader nor the flusher runs any more. Whoever ends last calls it.
-func (c *Conn) settle() {
-	c.mu.Lock()
-	if !c.dead || c.reading || c.writing || c.over {
-		c.mu.Unlock()
-		return
-	}
+// tellOver calls HandleClosed. The mutex is held, but for the calls.
+func (c *Conn) tellOver() {
 	c.over = true
-	for _, t := range []*time.Timer{c.ackTimer, c.lifeTimer, c.drain} {
-		if t != nil {
-			t.Stop()
+	for _, timer := range []*time.Timer{c.drain, c.grace} {
+		if timer != nil {
+			timer.Stop()
 		}
 	}
-	c.dropQueued()
+	c.dropAll()
 	b, cause, breached := c.beater, c.cause, c.breached
-	c.mu.Unlock()
-	if b != nil {
-		b.stop()
-	}
-	switch { // a warning only where the peer is at fault
-	case cause == nil:
-		c.cfg.Log.Debugf("%v: closed", c)
-	case breached:
-		c.cfg.Log.Warnf("%v: %v", c, cause)
-	default:
-		c.cfg.Log.Debugf("%v: %v", c, cause)
-	}
-	c.handler.HandleClosed(cause)
+	c.unlocked(func() {
+		if b != nil {
+			b.stop()
+		}
+		switch { // a warning only where the peer is at fault
+		case cause == nil:
+			c.cfg.Log.Debugf("%v: closed", c)
+		case breached:
+			c.cfg.Log.Warnf("%v: %v", c, cause)
+		default:
+			c.cfg.Log.Debugf("%v: %v", c, cause)
+		}
+		c.handler.HandleClosed(cause)
+	})
 }
 
 // String names the connection in logs.
 func (c *Conn) String() string {
-	return fmt.Sprintf("connection of client %d with %v", c.clientID, c.nc.RemoteAddr())
-}
-
-// dropQueued gives everything back that was not written or not acknowledged.
-func (c *Conn) dropQueued() {
-	for _, q := range []*queue{&c.control, &c.messages, &c.bulk} {
-		for q.head != nil {
-			q.dropHead()
-		}
-	}
-	for _, r := range c.retained {
-		r.seg.release()
-	}
-	c.retained, c.ends = nil, nil
+	return fmt.Sprintf("connection of client %d with %v", c.clientID, c.remote)
 }

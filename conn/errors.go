@@ -23,7 +23,26 @@ var (
 	// peer took nothing for ten seconds.
 	ErrStalled = errors.New("peer takes nothing")
 
-	errClosed = errors.New("connection closed")
+	// ErrGrace is why a session was lost that nothing carried for the time of
+	// its grace.
+	ErrGrace = errors.New("no connection came back in time")
+
+	// ErrUnknown is why a session was lost, on the client, that the server does
+	// not know, or will not go on with.
+	ErrUnknown = errors.New("the server does not know the session")
+
+	// ErrEvicted is why a session was lost, on the server, that nothing carried
+	// when there were too many of them.
+	ErrEvicted = errors.New("too many sessions wait for their clients")
+
+	// ErrStuck is why a session was lost that was resumed again and again
+	// without anything moving.
+	ErrStuck = errors.New("session makes no progress")
+
+	errClosed  = errors.New("connection closed")
+	errFenced  = errors.New("the client came back over another connection")
+	errOverrun = errors.New("peer takes without acknowledging")
+	errReplay  = protocolError("a frame that was cut comes again as another one")
 )
 
 // A ProtocolError says which rule of docs/wire.md the peer broke. It ends the

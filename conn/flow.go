@@ -10,7 +10,6 @@ const (
 
 	capBesideCalls = 192 << 10
 	capLeast       = 512 << 10
-	capFar         = 16 << 20
 	callsRecent    = 5 * time.Millisecond
 
 	roundLeast  = 64 << 10
@@ -45,6 +44,11 @@ type flow struct {
 	}
 	rate float64 // bytes a second, acknowledged
 
+	// replay is how much may be unacknowledged of what is kept for that: all
+	// of it where the session survives its transport, else stream bytes over a
+	// long path.
+	replay int
+
 	lastCall  time.Time // when a call or message was composed
 	lastProbe time.Time
 	probe     uint64 // opaque of the probe under way, 0: none
@@ -65,7 +69,7 @@ func (f *flow) inFlight() int { return int(f.streamSent - f.streamAcked) }
 func (f *flow) limit(now time.Time) int {
 	switch {
 	case f.rtt >= near:
-		return capFar
+		return f.replay
 	case now.Sub(f.lastCall) < callsRecent:
 		return capBesideCalls
 	}
@@ -171,6 +175,22 @@ func (f *flow) ack(now time.Time, pos uint64) {
 		f.round.open = false
 		f.roundDone(now.Sub(f.round.began), pos-f.round.from, now)
 	}
+}
+
+// grow raises the replay limit where the path takes more than that in a round
+// trip. full says that the limit is what holds bytes back.
+func (f *flow) grow(full bool) {
+	if full && f.rtt >= near && 2*f.rate*f.rtt.Seconds() > float64(f.replay) {
+		f.replay = min(2*f.replay, replayMost)
+	}
+}
+
+// reattached says that the bytes go another way from now on: what was measured
+// holds no more.
+func (f *flow) reattached() {
+	f.rtt, f.rttAt = 0, time.Time{}
+	f.probe, f.lastProbe, f.holdSince = 0, time.Time{}, time.Time{}
+	f.round.open = false
 }
 
 func (f *flow) roundDone(took time.Duration, bytes uint64, now time.Time) {

@@ -27,11 +27,11 @@ func TestTheCap(t *testing.T) {
 		{"near, just beside a call", 200 * time.Microsecond, 4e9, callsRecent - 1, capBesideCalls},
 		{"near, a call some time ago", 200 * time.Microsecond, 4e9, callsRecent, 1e6},
 		{"almost far", near - 1, 1e9, 0, 1249998},
-		{"far", near, 1, 0, capFar},
-		{"far, beside a call", 20 * time.Millisecond, 1, time.Millisecond, capFar},
+		{"far", near, 1, 0, replayLeast},
+		{"far, beside a call", 20 * time.Millisecond, 1, time.Millisecond, replayLeast},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			f := flow{rtt: tt.rtt, rate: tt.rate, rttAt: at(0)}
+			f := flow{rtt: tt.rtt, rate: tt.rate, rttAt: at(0), replay: replayLeast}
 			if tt.call > 0 {
 				f.lastCall = at(-tt.call)
 			}
@@ -139,7 +139,7 @@ func TestNothingIsHeldWhereThatIsOfNoUse(t *testing.T) {
 	idle.ack(at(1), 1000)
 	require.NotZero(t, idle.room(at(rttRenew)), "nothing is in flight: any PING measures")
 	far := bulkFlow()
-	far.rtt = near
+	far.rtt, far.replay = near, replayLeast
 	require.NotZero(t, far.room(at(rttRenew)))
 	unknown := bulkFlow()
 	unknown.rtt = 0

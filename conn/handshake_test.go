@@ -149,9 +149,9 @@ func TestAPeerWithoutHelloIsRefusedInItsOwnWords(t *testing.T) {
 		a, done := accepting(t, Config{})
 		_, err := a.Write(packet.ConnPacket{PacketID: 3, ClientID: 5, Hello: hello}.AppendTo(nil))
 		require.NoError(t, err)
-		header, body, err := readPacket(a, packet.ClassicConnAck)
+		header, raw, err := readPacket(a, packet.ClassicConnAck)
 		require.NoError(t, err, name)
-		answer, err := packet.ParseConnAck(header, body)
+		answer, err := packet.ParseConnAck(header, raw[packet.ClassicHeaderLen:])
 		require.NoError(t, err)
 		require.EqualValues(t, 3, answer.PacketID)
 		require.EqualValues(t, 1, answer.Ret)
@@ -167,16 +167,16 @@ func answeredBy(t *testing.T, answer func(packet.ConnPacket) packet.ConnAckPacke
 	a, b := memnet.Pipe()
 	defer b.Close()
 	go func() {
-		header, body, err := readPacket(b, packet.ClassicConn)
+		header, raw, err := readPacket(b, packet.ClassicConn)
 		if err != nil {
 			return
 		}
-		first, _ := packet.ParseConn(header, body)
+		first, _ := packet.ParseConn(header, raw[packet.ClassicHeaderLen:])
 		_, _ = b.Write(answer(first).AppendTo(nil))
 	}()
 	c, err := Client(a, Config{}, 0, nil)
 	if err == nil {
-		c.nc.Close()
+		c.transport.Close()
 	} else {
 		_, wrong := a.Write([]byte("x"))
 		require.Error(t, wrong, "it is closed")

@@ -2,6 +2,7 @@ package conn
 
 import (
 	"sync"
+	"time"
 
 	"github.com/singchia/geminio/packet"
 	"github.com/singchia/geminio/pkg/slab"
@@ -22,7 +23,12 @@ type parser struct {
 	body      packet.BodyHead // of a BODY
 	off, left int             // of the bytes that go up
 
-	pos uint64 // counted bytes of complete frames received
+	// seen is how many bytes of the frame h went up before its transport was
+	// gone: it comes again, and these are dropped.
+	seen int
+
+	now time.Time // when what is being parsed was read
+	pos uint64    // counted bytes of complete frames received
 }
 
 var parts = sync.Pool{New: func() any {
@@ -33,22 +39,22 @@ var parts = sync.Pool{New: func() any {
 // begun tells whether a frame is incomplete.
 func (p *parser) begun() bool { return p.part != nil || p.streaming }
 
-// parse hands up everything in data, which lies in s.
-func (c *Conn) parse(data []byte, s *slab.Slab) error {
-	p := &c.in
+// parse hands up everything in data, which lies in sl.
+func (s *session) parse(data []byte, sl *slab.Slab) error {
+	p := &s.in
 	for len(data) > 0 {
 		var err error
 		switch {
 		case p.streaming:
 			n := min(len(data), p.left)
-			if err = c.deliverPart(data[:n:n], s); err != nil {
+			if err = s.deliverPart(data[:n:n], sl); err != nil {
 				return err
 			}
 			data = data[n:]
 		case p.part != nil:
-			data, err = c.complete(data)
+			data, err = s.complete(data)
 		default:
-			data, err = c.parseFrame(data, s)
+			data, err = s.parseFrame(data, sl)
 		}
 		if err != nil {
 			return err
@@ -58,13 +64,13 @@ func (c *Conn) parse(data []byte, s *slab.Slab) error {
 }
 
 // parseFrame takes one frame off data, or keeps what there is of it.
-func (c *Conn) parseFrame(data []byte, s *slab.Slab) ([]byte, error) {
-	p := &c.in
+func (s *session) parseFrame(data []byte, sl *slab.Slab) ([]byte, error) {
+	p := &s.in
 	if len(data) < packet.HeaderLen {
 		return nil, p.keep(data, packet.HeaderLen)
 	}
 	h := packet.ParseHeader(data)
-	if err := c.check(h); err != nil {
+	if err := s.check(h); err != nil {
 		return nil, err
 	}
 	need := needed(h)
@@ -72,21 +78,37 @@ func (c *Conn) parseFrame(data []byte, s *slab.Slab) ([]byte, error) {
 		return nil, p.keep(data, need)
 	}
 	frame := data[:need:need]
-	return data[need:], c.frame(h, frame[packet.HeaderLen:], s)
+	return data[need:], s.frame(h, frame[packet.HeaderLen:], sl)
 }
 
 // check judges a header, also by what the peer has said before.
-func (c *Conn) check(h packet.Header) error {
-	if c.goodbye != 0 && h.Type.Counted() {
+func (s *session) check(h packet.Header) error {
+	if s.goodbye != 0 && h.Type.Counted() {
 		switch h.Type {
 		case packet.TypeCredit, packet.TypeCreditOpen, packet.TypeCreditMessage, packet.TypeCreditCall:
 		default:
-			if h.Type != packet.TypeClosed || c.goodbye == packet.TypeClosed {
-				return protocolError("%v behind %v", h.Type, c.goodbye)
+			if h.Type != packet.TypeClosed || s.goodbye == packet.TypeClosed {
+				return protocolError("%v behind %v", h.Type, s.goodbye)
 			}
 		}
 	}
+	if s.in.seen > 0 && h.Type.Counted() && h != s.in.h {
+		return errReplay
+	}
 	return h.Check()
+}
+
+// detach forgets what was begun on a transport, but for how much of it went
+// up.
+func (p *parser) detach() {
+	if p.part != nil {
+		parts.Put(p.part)
+		p.part = nil
+	}
+	if p.streaming {
+		p.streaming = false
+		p.seen = max(p.seen, p.off)
+	}
 }
 
 // keep starts to put a frame together.
@@ -98,8 +120,8 @@ func (p *parser) keep(data []byte, need int) error {
 }
 
 // complete goes on putting a frame together, and hands it up when it is whole.
-func (c *Conn) complete(data []byte) ([]byte, error) {
-	p := &c.in
+func (s *session) complete(data []byte) ([]byte, error) {
+	p := &s.in
 	n := min(len(data), p.need-len(*p.part))
 	*p.part = append(*p.part, data[:n]...)
 	data = data[n:]
@@ -108,14 +130,14 @@ func (c *Conn) complete(data []byte) ([]byte, error) {
 	}
 	h := packet.ParseHeader(*p.part)
 	if p.need == packet.HeaderLen {
-		if err := c.check(h); err != nil {
+		if err := s.check(h); err != nil {
 			return nil, err
 		}
 		if p.need = needed(h); len(*p.part) < p.need {
 			return data, nil
 		}
 	}
-	err := c.frame(h, (*p.part)[packet.HeaderLen:], nil)
+	err := s.frame(h, (*p.part)[packet.HeaderLen:], nil)
 	parts.Put(p.part)
 	p.part = nil
 	return data, err
@@ -135,15 +157,15 @@ func needed(h packet.Header) int {
 
 // frame takes what needed asked for: a whole frame, or the beginning of one
 // whose bytes go up as they come.
-func (c *Conn) frame(h packet.Header, payload []byte, s *slab.Slab) error {
-	p := &c.in
+func (s *session) frame(h packet.Header, payload []byte, sl *slab.Slab) error {
+	p := &s.in
 	switch h.Type {
 	case packet.TypeData:
 		if h.Length > wholeData {
 			p.streaming, p.h, p.off, p.left = true, h, 0, h.Length
 			return nil
 		}
-		if err := c.handler.HandleData(h, 0, payload, s); err != nil {
+		if err := s.handler.HandleData(h, 0, payload, sl); err != nil {
 			return err
 		}
 	case packet.TypeBody:
@@ -151,10 +173,13 @@ func (c *Conn) frame(h packet.Header, payload []byte, s *slab.Slab) error {
 		if err != nil {
 			return err
 		}
+		if p.seen > 0 && head != p.body {
+			return errReplay
+		}
 		p.streaming, p.h, p.body, p.off, p.left = true, h, head, 0, h.Length-packet.BodyHeadLen
 		return nil
 	default:
-		if err := c.dispatch(h, payload); err != nil {
+		if err := s.dispatch(h, payload); err != nil {
 			return err
 		}
 	}
@@ -162,17 +187,23 @@ func (c *Conn) frame(h packet.Header, payload []byte, s *slab.Slab) error {
 	return nil
 }
 
-// deliverPart hands up the next bytes of the frame that goes up as it comes.
-func (c *Conn) deliverPart(part []byte, s *slab.Slab) (err error) {
-	p := &c.in
-	if p.h.Type == packet.TypeData {
-		err = c.handler.HandleData(p.h, p.off, part, s)
-	} else {
-		err = c.handler.HandleBody(p.h, p.body, p.off, part)
-	}
+// deliverPart hands up the next bytes of the frame that goes up as it comes,
+// but for those that did before.
+func (s *session) deliverPart(part []byte, sl *slab.Slab) (err error) {
+	p := &s.in
+	again := min(len(part), max(0, p.seen-p.off))
+	off := p.off + again
 	p.off += len(part)
-	if p.left -= len(part); p.left == 0 {
-		p.streaming = false
+	p.left -= len(part)
+	if part = part[again:]; len(part) > 0 {
+		if p.h.Type == packet.TypeData {
+			err = s.handler.HandleData(p.h, off, part, sl)
+		} else {
+			err = s.handler.HandleBody(p.h, p.body, off, part)
+		}
+	}
+	if p.left == 0 {
+		p.streaming, p.seen = false, 0
 		p.count(p.h)
 	}
 	return err

@@ -41,10 +41,10 @@ func handedUp(fs []frame) (up []frame) {
 }
 
 // parsing returns a connection that only parses.
-func parsing() (*Conn, *recorder) {
-	c := silentConn(Config{})
+func parsing(t testing.TB) (*Conn, *recorder) {
+	c := idle(t)
 	h := newRecorder(c)
-	c.handler, c.flushFn = h, func() {}
+	c.handler, c.down, c.flushFn = h, false, func() {}
 	return c, h
 }
 
@@ -62,7 +62,7 @@ func TestFramesCutAtEveryByteAcrossTwoReadsComeWhole(t *testing.T) {
 		fs := []frame{plain(packet.TypeOpened, 3, 0), f, data(3, 1)}
 		wire := encode(fs...)
 		for cut := range len(wire) + 1 {
-			c, h := parsing()
+			c, h := parsing(t)
 			require.NoError(t, c.parse(wire[:cut], nil))
 			require.NoError(t, c.parse(wire[cut:], nil))
 			require.False(t, c.in.begun())
@@ -76,7 +76,7 @@ func TestFramesCutAtEveryByteAcrossTwoReadsComeWhole(t *testing.T) {
 func TestFramesReadByteByByteComeWhole(t *testing.T) {
 	fs := sample()
 	wire := encode(fs...)
-	c, h := parsing()
+	c, h := parsing(t)
 	for i := range wire {
 		require.NoError(t, c.parse(wire[i:i+1], nil))
 	}
@@ -87,7 +87,7 @@ func TestFramesReadByteByByteComeWhole(t *testing.T) {
 func TestThePositionCountsCompleteFramesOnly(t *testing.T) {
 	wire := encode(data(3, 10), data(3, 5000), body(20))
 	ends := []int{18, 18 + 5008, 18 + 5008 + 8 + 29}
-	c, _ := parsing()
+	c, _ := parsing(t)
 	complete := 0
 	for i := range wire {
 		require.NoError(t, c.parse(wire[i:i+1], nil))
@@ -104,7 +104,7 @@ func TestThePositionCountsCompleteFramesOnly(t *testing.T) {
 
 func TestLargeDataGoesUpAsItComesSmallDataInOnePart(t *testing.T) {
 	wire := encode(data(3, 10000), data(3, 4000))
-	c, h := parsing()
+	c, h := parsing(t)
 	for _, n := range []int{3, 5 + 100, 5000, 4900 + 8 + 1000, 3000} {
 		require.NoError(t, c.parse(wire[:n], nil))
 		wire = wire[n:]
@@ -117,7 +117,7 @@ func TestPartsThatLieInTheSlabComeWithIt(t *testing.T) {
 	s := slab.Get()
 	defer s.Release()
 	var seen []*slab.Slab
-	c, h := parsing()
+	c, h := parsing(t)
 	h.keep = func(s *slab.Slab) { seen = append(seen, s) }
 	wire := encode(data(3, 100), data(3, 100), data(3, 10000))
 	n := copy(s.Bytes(), wire)

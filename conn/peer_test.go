@@ -31,6 +31,13 @@ func start(nc net.Conn, cfg Config, client bool) (*Conn, *recorder) {
 	return c, h
 }
 
+// idle returns a connection that was not started.
+func idle(t testing.TB) *Conn {
+	nc, _ := net.Pipe()
+	t.Cleanup(func() { nc.Close() })
+	return newConn(nc, Config{}.withDefaults(), false, 7, nil, packet.Hello{})
+}
+
 // withPeer returns a connection over memory with a peer that plays its other
 // side. At the end of the test the peer hangs up.
 func withPeer(t testing.TB, cfg Config, client bool) (*Conn, *recorder, *peer) {

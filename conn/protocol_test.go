@@ -103,7 +103,7 @@ func TestARepeatedAckIsNoError(t *testing.T) {
 }
 
 func TestClosedBeforeOurCloseHasLeftEndsTheConnection(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	c.state = open
 	put(t, c, packet.Bulk, packet.TypeData, 20, 32*kib)
 	c.Shutdown(0, "")
@@ -164,10 +164,10 @@ func TestUnknownTypesFrom128OnAreSkippedAndCounted(t *testing.T) {
 }
 
 func TestNothingButCreditMayStandBehindClosed(t *testing.T) {
-	c, _ := parsing()
+	c, _ := parsing(t)
 	c.state = open
 	c.Shutdown(0, "")
-	compose(t, c)
+	compose(t, &c.session)
 	require.NoError(t, c.parse(encode(closedFrame, plain(packet.TypeCreditOpen, 0, 12)), nil))
 	defer c.drain.Stop()
 	for _, f := range []frame{closedFrame, closeFrame(0, ""), data(3, 1), plain(150, 0, 0)} {
@@ -193,7 +193,7 @@ func TestHeartbeatsAreAllowedBehindClose(t *testing.T) {
 }
 
 func TestManyPingsAreAnsweredByFew(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	for i := range 10000 {
 		require.NoError(t, c.handlePing(packet.Ping{Kind: packet.PingBeat, Opaque: uint64(i)}))
 	}

@@ -211,9 +211,10 @@ func (q *queue) dropHead() {
 	s.release()
 }
 
-// idle gives the last segment back when everything in it is composed.
+// idle gives the last segment back when everything in it is composed and
+// nobody keeps it: one that is kept anyway may as well be filled.
 func (q *queue) idle() {
-	if q.head != nil && q.head == q.tail && q.off == q.head.used {
+	if q.head != nil && q.head == q.tail && q.off == q.head.used && q.head.refs == 1 {
 		q.dropHead()
 	}
 }

@@ -11,10 +11,27 @@ import (
 	"github.com/singchia/geminio/pkg/wait"
 )
 
-// silentConn is a Conn that composes only when the test says so: without a
-// handler no flusher starts.
-func silentConn(cfg Config) *Conn {
-	return newConn(nil, cfg.withDefaults(), false, 7, nil, packet.Hello{})
+// nobody is a driver that does nothing.
+type nobody struct{}
+
+func (nobody) startFlusher()  {}
+func (nobody) stepped(effect) {}
+func (nobody) ackSoon()       {}
+func (nobody) beaten()        {}
+
+// an appender is a session or a Conn.
+type appender interface {
+	Append(packet.Class, packet.Header, []byte, []byte, []byte, *wait.Waiter) (uint64, error)
+	AppendData(uint32, []byte, bool, *wait.Waiter) (int, uint64, error)
+}
+
+// silent is an open session that composes only when the test says so.
+func silent(retain bool) *session {
+	s := &session{handler: sink{}, retain: retain}
+	s.init(nobody{}, at(0))
+	s.step(established)
+	s.down = false
+	return s
 }
 
 // framesIn cuts b, which must hold whole frames.
@@ -39,7 +56,7 @@ func framesOf(t testing.TB, pieces []piece) (fs []frame) {
 	return fs
 }
 
-func append1(t testing.TB, c *Conn, class packet.Class, stream uint32, n int) uint64 {
+func append1(t testing.TB, c appender, class packet.Class, stream uint32, n int) uint64 {
 	t.Helper()
 	mark, err := c.Append(class, packet.Header{Type: packet.TypeMessage, Stream: stream}, make([]byte, n), nil, nil, nil)
 	require.NoError(t, err)
@@ -47,7 +64,7 @@ func append1(t testing.TB, c *Conn, class packet.Class, stream uint32, n int) ui
 }
 
 func TestAppendCopiesItsPartsIntoOneFrame(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	fields, a, b := []byte("fields"), []byte("aa"), []byte("bbb")
 	mark, err := c.Append(packet.Messages, packet.Header{Type: packet.TypeMessage, Stream: 3, Flags: packet.FlagMORE, Length: 99}, fields, a, b, nil)
 	require.NoError(t, err)
@@ -65,7 +82,7 @@ func TestComposeTakesTheFrameThatBeginsBelowTheLimitWhole(t *testing.T) {
 	for _, tt := range []struct{ limit, frames int }{
 		{1, 1}, {107, 1}, {108, 1}, {109, 2}, {216, 2}, {217, 3}, {1 << 20, 5},
 	} {
-		c := silentConn(Config{})
+		c := silent(false)
 		for range 5 {
 			append1(t, c, packet.Messages, 3, 100)
 		}
@@ -91,7 +108,7 @@ func TestDataIsCutToTheRoomOfTheSegmentButNotBelowLeastCut(t *testing.T) {
 		{room: h + 4500, len: leastCut, want: leastCut},
 		{room: h + 100, len: leastCut, want: leastCut},
 	} {
-		c := silentConn(Config{})
+		c := silent(false)
 		if used := segmentSize - tt.room; used > 0 {
 			c.bulk.space(used)
 		}
@@ -102,7 +119,7 @@ func TestDataIsCutToTheRoomOfTheSegmentButNotBelowLeastCut(t *testing.T) {
 }
 
 func TestFinStandsOnTheFrameThatTakesTheLastByte(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	p := make([]byte, packet.MaxPayload+5)
 	n, _, err := c.AppendData(3, p, true, nil)
 	require.NoError(t, err)
@@ -136,7 +153,7 @@ func granted(w *wait.Waiter) bool {
 }
 
 func TestWritersGetRoomFirstComeFirstServedAsManyAsFit(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	q := &c.bulk
 	for q.bytes() < queueBound {
 		append1(t, c, packet.Bulk, 3, 32<<10)
@@ -170,7 +187,7 @@ func TestWritersGetRoomFirstComeFirstServedAsManyAsFit(t *testing.T) {
 }
 
 func TestRoomThatIsNotUsedIsForThoseInLineNotForNewcomers(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	q := &c.bulk
 	for q.bytes() < queueBound {
 		append1(t, c, packet.Bulk, 3, 32<<10)
@@ -192,7 +209,7 @@ func TestRoomThatIsNotUsedIsForThoseInLineNotForNewcomers(t *testing.T) {
 }
 
 func TestAWaiterThatLeavesTheLineLetsTheNextOnesIn(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	q := &c.messages
 	append1(t, c, packet.Messages, 3, 100)
 	first, second := waiter(t), waiter(t)
@@ -207,7 +224,7 @@ func TestAWaiterThatLeavesTheLineLetsTheNextOnesIn(t *testing.T) {
 }
 
 func TestSegmentsGoBackWhenAllOfThemIsWritten(t *testing.T) {
-	c := silentConn(Config{})
+	c := silent(false)
 	append1(t, c, packet.Bulk, 3, 60<<10)
 	append1(t, c, packet.Bulk, 3, 60<<10)
 	first := c.bulk.head
@@ -248,61 +265,64 @@ func TestAnIdleConnectionKeepsNoSegment(t *testing.T) {
 }
 
 // settleBatch does what the flusher does after a write.
-func settleBatch(c *Conn) {
+func settleBatch(c *session) {
 	c.mu.Lock()
-	c.written(c.born)
+	c.settleBatch()
 	c.mu.Unlock()
 }
 
 // compose composes a batch and returns its counted frames.
-func compose(t testing.TB, c *Conn) []frame {
+func compose(t testing.TB, c *session) []frame {
 	t.Helper()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.compose(c.born)
+	c.compose(at(0))
 	return framesOf(t, c.out.pieces)
 }
 
 func TestRetainedPiecesStayUntilTheyAreAcknowledged(t *testing.T) {
-	c := silentConn(Config{Retain: true})
+	c := silent(true)
 	c.messages.grow() // so that all frames lie in one segment that the queue holds too
 	seg := c.messages.head
 	for i := range 3 {
 		append1(t, c, packet.Messages, 3, 92)
+		append1(t, c, packet.Bulk, 3, 92) // between the pieces of one segment
 		compose(t, c)
-		require.Equal(t, 2+i, seg.refs)
+		require.Equal(t, 3+i, seg.refs)
 		settleBatch(c)
-		require.Len(t, c.retained, i+1, "written is not acknowledged")
+		require.Equal(t, 2+i, seg.refs)
+		require.Equal(t, 200*(i+1), c.ring.bytes(), "written is not acknowledged")
 	}
 	acks := func(pos uint64) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		require.NoError(t, c.acknowledged(c.born, pos))
+		require.NoError(t, c.acknowledged(at(0), pos))
 	}
 	acks(99)
-	require.Len(t, c.retained, 3, "a piece is kept until all of it is acknowledged")
+	require.Equal(t, 600, c.ring.bytes(), "a piece is kept until all of it is acknowledged")
 	acks(100)
-	require.Len(t, c.retained, 2)
+	require.Equal(t, 500, c.ring.bytes())
 	require.Equal(t, 3, seg.refs)
-	acks(300)
-	require.Empty(t, c.retained)
-	require.Equal(t, 1, seg.refs)
+	c.writing = false // the flusher has ended
+	acks(600)
+	require.Zero(t, c.ring.bytes())
+	require.Equal(t, 0, seg.refs, "an idle session keeps no segment")
 }
 
 func TestAnAckFasterThanTheReturnOfTheWriteReleasesAtTheReturn(t *testing.T) {
-	c := silentConn(Config{Retain: true})
+	c := silent(true)
 	append1(t, c, packet.Messages, 3, 92)
 	append1(t, c, packet.Bulk, 3, 92)
 	compose(t, c)
 	seg := c.messages.head
 	c.mu.Lock()
-	require.NoError(t, c.acknowledged(c.born, 100))
+	require.NoError(t, c.acknowledged(at(0), 100))
 	c.mu.Unlock()
 	require.Equal(t, 2, seg.refs, "the write may still read it")
 	settleBatch(c)
 	require.Equal(t, 1, seg.refs)
-	require.Len(t, c.retained, 1, "the second piece is not acknowledged")
-	require.EqualValues(t, 200, c.retained[0].end)
+	require.Len(t, c.ring.kept[c.ring.first:], 1, "the second piece is not acknowledged")
+	require.EqualValues(t, 200, c.ring.kept[c.ring.first].end)
 }
 
 // TestRandomProgramsAgainstAModel appends, composes, writes and acknowledges
@@ -315,7 +335,7 @@ func TestRandomProgramsAgainstAModel(t *testing.T) {
 }
 
 func randomProgram(t *testing.T, rnd *rand.Rand) {
-	c := silentConn(Config{Retain: rnd.IntN(2) == 0})
+	c := silent(rnd.IntN(2) == 0)
 	var queued [3][]string // what is queued in each class, by its first bytes
 	var composed []string
 	segs := make(map[*segment]bool)
@@ -352,7 +372,7 @@ func randomProgram(t *testing.T, rnd *rand.Rand) {
 		default:
 			c.mu.Lock()
 			pos := c.flow.acked + rnd.Uint64N(c.pos-c.flow.acked+1)
-			require.NoError(t, c.acknowledged(c.born, pos))
+			require.NoError(t, c.acknowledged(at(0), pos))
 			c.mu.Unlock()
 		}
 		require.LessOrEqual(t, c.flow.inFlight(), capLeast+packet.HeaderLen+packet.MaxPayload)
@@ -363,11 +383,11 @@ func randomProgram(t *testing.T, rnd *rand.Rand) {
 		}
 		settleBatch(c)
 		c.mu.Lock()
-		require.NoError(t, c.acknowledged(c.born, c.pos))
+		require.NoError(t, c.acknowledged(at(0), c.pos))
 		c.mu.Unlock()
 	}
 	c.mu.Lock()
-	require.NoError(t, c.acknowledged(c.born, c.pos))
+	require.NoError(t, c.acknowledged(at(0), c.pos))
 	c.mu.Unlock()
 	// Each class keeps its order, nothing is lost, nothing comes twice.
 	next := [3]int{}
@@ -383,7 +403,7 @@ func randomProgram(t *testing.T, rnd *rand.Rand) {
 		require.True(t, found, "%s is out of order", f)
 	}
 	require.Len(t, composed, serial)
-	require.Empty(t, c.retained)
+	require.Empty(t, c.ring.kept[c.ring.first:])
 	for _, q := range []*queue{&c.control, &c.messages, &c.bulk} {
 		q.idle()
 		require.Nil(t, q.head)

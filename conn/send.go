@@ -5,14 +5,14 @@ import (
 	"github.com/singchia/geminio/pkg/wait"
 )
 
-func (c *Conn) queueOf(class packet.Class) *queue {
+func (s *session) queueOf(class packet.Class) *queue {
 	switch class {
 	case packet.Control:
-		return &c.control
+		return &s.control
 	case packet.Messages:
-		return &c.messages
+		return &s.messages
 	}
-	return &c.bulk
+	return &s.bulk
 }
 
 // Append queues one frame whole: h, whose Length it fills in, then fields, a
@@ -24,35 +24,35 @@ func (c *Conn) queueOf(class packet.Class) *queue {
 // w stands in line, and when it is woken the caller comes back with the same
 // frame, or calls Withdraw. Any other error says that the connection takes
 // nothing any more.
-func (c *Conn) Append(class packet.Class, h packet.Header, fields, a, b []byte, w *wait.Waiter) (mark uint64, err error) {
-	q := c.queueOf(class)
-	c.mu.Lock()
-	if c.dead || c.said {
-		defer c.mu.Unlock()
-		return 0, c.gone(q, w)
+func (s *session) Append(class packet.Class, h packet.Header, fields, a, b []byte, w *wait.Waiter) (mark uint64, err error) {
+	q := s.queueOf(class)
+	s.mu.Lock()
+	if s.dead || s.said {
+		defer s.mu.Unlock()
+		return 0, s.gone(q, w)
 	}
 	if w != nil && !q.admit(w, packet.HeaderLen+len(fields)+len(a)+len(b)) {
-		c.mu.Unlock()
+		s.mu.Unlock()
 		return 0, wait.ErrMustWait
 	}
-	c.put(q, h, fields, a, b)
+	s.put(q, h, fields, a, b)
 	mark = q.queued
-	c.kickAndUnlock()
+	s.kickAndUnlock()
 	return mark, nil
 }
 
 // AppendData queues one DATA frame with the first n bytes of p, as many as fit
 // its segment well (all, if p has at most 4 KiB), and FIN if fin is set and
 // the frame takes all of p. It waits, and returns the mark, as Append does.
-func (c *Conn) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (n int, mark uint64, err error) {
-	q := &c.bulk
-	c.mu.Lock()
-	if c.dead || c.said {
-		defer c.mu.Unlock()
-		return 0, 0, c.gone(q, w)
+func (s *session) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (n int, mark uint64, err error) {
+	q := &s.bulk
+	s.mu.Lock()
+	if s.dead || s.said {
+		defer s.mu.Unlock()
+		return 0, 0, s.gone(q, w)
 	}
 	if w != nil && !q.admit(w, packet.HeaderLen+min(len(p), packet.MaxPayload)) {
-		c.mu.Unlock()
+		s.mu.Unlock()
 		return 0, 0, wait.ErrMustWait
 	}
 	n = q.cut(len(p))
@@ -60,18 +60,18 @@ func (c *Conn) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) (n 
 	if fin && n == len(p) {
 		h.Flags = packet.FlagFIN
 	}
-	c.put(q, h, p[:n], nil, nil)
+	s.put(q, h, p[:n], nil, nil)
 	mark = q.queued
-	if c.capped {
-		c.mu.Unlock()
+	if s.capped {
+		s.mu.Unlock()
 	} else {
-		c.kickAndUnlock()
+		s.kickAndUnlock()
 	}
 	return n, mark, nil
 }
 
 // gone takes w out of its line and returns why nothing can be queued.
-func (c *Conn) gone(q *queue, w *wait.Waiter) error {
+func (s *session) gone(q *queue, w *wait.Waiter) error {
 	if w != nil {
 		q.withdraw(w)
 	}
@@ -79,7 +79,7 @@ func (c *Conn) gone(q *queue, w *wait.Waiter) error {
 }
 
 // put copies one frame into q. The mutex is held.
-func (c *Conn) put(q *queue, h packet.Header, fields, a, b []byte) {
+func (s *session) put(q *queue, h packet.Header, fields, a, b []byte) {
 	h.Length = len(fields) + len(a) + len(b)
 	frame := q.space(packet.HeaderLen + h.Length)
 	packet.PutHeader(frame, h)
@@ -91,40 +91,40 @@ func (c *Conn) put(q *queue, h packet.Header, fields, a, b []byte) {
 
 // AppendEnd queues the END of stream: it leaves when everything that has been
 // queued so far has been composed.
-func (c *Conn) AppendEnd(stream uint32) {
-	c.mu.Lock()
-	if !c.dead && !c.said {
-		c.ends = append(c.ends, ending{stream, c.messages.queued, c.bulk.queued})
-		c.kick()
+func (s *session) AppendEnd(stream uint32) {
+	s.mu.Lock()
+	if !s.dead && !s.said {
+		s.ends = append(s.ends, ending{stream, s.messages.queued, s.bulk.queued})
+		s.kick()
 	}
-	c.mu.Unlock()
+	s.mu.Unlock()
 }
 
 // Withdraw takes w out of the line it stands in, if any.
-func (c *Conn) Withdraw(w *wait.Waiter) {
-	c.mu.Lock()
-	c.control.withdraw(w)
-	c.messages.withdraw(w)
-	c.bulk.withdraw(w)
-	c.mu.Unlock()
+func (s *session) Withdraw(w *wait.Waiter) {
+	s.mu.Lock()
+	s.control.withdraw(w)
+	s.messages.withdraw(w)
+	s.bulk.withdraw(w)
+	s.mu.Unlock()
 }
 
 // Composed tells whether the bytes of class up to mark were handed to a
 // connection. Before that, the peer cannot have seen any of them.
-func (c *Conn) Composed(class packet.Class, mark uint64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.queueOf(class).composed >= mark
+func (s *session) Composed(class packet.Class, mark uint64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queueOf(class).composed >= mark
 }
 
 // AwaitComposed is Composed, and where that is false has w woken when it has
 // become true or the connection has ended. It is true, too, when the connection
 // takes nothing any more: there is nothing to wait for.
-func (c *Conn) AwaitComposed(class packet.Class, mark uint64, w *wait.Waiter) bool {
-	q := c.queueOf(class)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if q.composed >= mark || c.dead || c.said {
+func (s *session) AwaitComposed(class packet.Class, mark uint64, w *wait.Waiter) bool {
+	q := s.queueOf(class)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q.composed >= mark || s.dead || s.said {
 		q.marks.Remove(w)
 		return true
 	}
@@ -136,36 +136,36 @@ func (c *Conn) AwaitComposed(class packet.Class, mark uint64, w *wait.Waiter) bo
 }
 
 // Kick makes the flusher call Compose of the layer above soon.
-func (c *Conn) Kick() {
-	c.bits.Store(true)
-	c.mu.Lock()
-	c.kick()
-	c.mu.Unlock()
+func (s *session) Kick() {
+	s.bits.Store(true)
+	s.mu.Lock()
+	s.kick()
+	s.mu.Unlock()
 }
 
 // kick starts the flusher if it does not run. The mutex is held.
-func (c *Conn) kick() {
-	if c.startsFlusher() {
-		go c.flushFn()
+func (s *session) kick() {
+	if s.startsFlusher() {
+		s.driver.startFlusher()
 	}
 }
 
 // kickAndUnlock is kick for the busy paths: the flusher, which takes the mutex
 // first of all, starts without it being held.
-func (c *Conn) kickAndUnlock() {
-	start := c.startsFlusher()
-	c.mu.Unlock()
+func (s *session) kickAndUnlock() {
+	start := s.startsFlusher()
+	s.mu.Unlock()
 	if start {
-		go c.flushFn()
+		s.driver.startFlusher()
 	}
 }
 
 // startsFlusher notes that a flusher runs, and tells whether it must be
 // started.
-func (c *Conn) startsFlusher() bool {
-	if c.writing || c.dead || c.mute || c.handler == nil {
+func (s *session) startsFlusher() bool {
+	if s.writing || s.down || s.mute || s.handler == nil {
 		return false
 	}
-	c.writing = true
+	s.writing = true
 	return true
 }

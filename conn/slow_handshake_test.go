@@ -68,7 +68,7 @@ func TestTheTimeOfTheServersOwnDecisionDoesNotCount(t *testing.T) {
 		c, err := in.Confirm(7)
 		require.NoError(t, err)
 		require.NoError(t, <-client)
-		require.NoError(t, c.nc.Close())
+		require.NoError(t, c.transport.Close())
 	})
 }
 

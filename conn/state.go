@@ -17,6 +17,15 @@ const (
 	// closingByBoth: both have said CLOSE, and neither has confirmed the
 	// other's.
 	closingByBoth
+	// detached: nothing carries the session, which was open. It goes on when
+	// something does.
+	detached
+	// detachedByUs: the same, closing by us.
+	detachedByUs
+	// detachedByThem: the same, closing by them.
+	detachedByThem
+	// detachedByBoth: the same, closing by both.
+	detachedByBoth
 	// closed: nothing is left to be said. What is queued still goes out if the
 	// end was in order.
 	closed
@@ -33,7 +42,9 @@ const (
 	closeReceived              // CLOSE came in
 	closedGot                  // CLOSED came in
 	farewellSaid               // the layers above are done with the peer's CLOSE
-	lost                       // the transport failed, the peer died or broke a rule
+	cut                        // the transport failed or the peer died, and the session can go on without
+	resumed                    // another transport carries it
+	lost                       // the transport failed, the peer died, broke a rule, or did not come back
 
 	eventCount
 )
@@ -73,23 +84,49 @@ var transitions = [stateCount][eventCount]transition{
 	open: {
 		closeAsked:    to(closingByUs, sendClose),
 		closeReceived: to(closingByThem, notifyClose),
+		cut:           to(detached),
 		lost:          to(closed, abort),
 	},
 	closingByUs: {
 		closeAsked:    to(closingByUs),
 		closeReceived: to(closingByBoth, notifyClose),
 		closedGot:     to(closed, finish),
+		cut:           to(detachedByUs),
 		lost:          to(closed, abort),
 	},
 	closingByThem: {
 		closeAsked:   to(closingByThem),
 		farewellSaid: to(closed, sendClosed, finish),
+		cut:          to(detachedByThem),
 		lost:         to(closed, abort),
 	},
 	closingByBoth: {
 		closeAsked:   to(closingByBoth),
 		closedGot:    to(closingByThem),
 		farewellSaid: to(closingByUs, sendClosed),
+		cut:          to(detachedByBoth),
+		lost:         to(closed, abort),
+	},
+	detached: {
+		closeAsked: to(detachedByUs, sendClose),
+		resumed:    to(open),
+		lost:       to(closed, abort),
+	},
+	detachedByUs: {
+		closeAsked: to(detachedByUs),
+		resumed:    to(closingByUs),
+		lost:       to(closed, abort),
+	},
+	detachedByThem: { // all that is left to be said is CLOSED: the peer finds the session gone instead
+		closeAsked:   to(detachedByThem),
+		farewellSaid: to(closed, abort),
+		resumed:      to(closingByThem),
+		lost:         to(closed, abort),
+	},
+	detachedByBoth: {
+		closeAsked:   to(detachedByBoth),
+		farewellSaid: to(detachedByUs, sendClosed),
+		resumed:      to(closingByBoth),
 		lost:         to(closed, abort),
 	},
 	closed: {
@@ -98,6 +135,8 @@ var transitions = [stateCount][eventCount]transition{
 		closeReceived: to(closed),
 		closedGot:     to(closed),
 		farewellSaid:  to(closed),
+		cut:           to(closed),
+		resumed:       to(closed),
 		lost:          to(closed),
 	},
 }
@@ -113,13 +152,14 @@ func (s state) step(e event) (next state, effects effect, ok bool) {
 }
 
 var stateNames = [stateCount]string{
-	"handshaking", "open", "closing by us", "closing by them", "closing by both", "closed",
+	"handshaking", "open", "closing by us", "closing by them", "closing by both",
+	"detached", "detached, closing by us", "detached, closing by them", "detached, closing by both", "closed",
 }
 
 func (s state) String() string { return stateNames[s] }
 
 var eventNames = [eventCount]string{
-	"established", "close asked", "CLOSE received", "CLOSED received", "farewell said", "lost",
+	"established", "close asked", "CLOSE received", "CLOSED received", "farewell said", "cut", "resumed", "lost",
 }
 
 func (e event) String() string { return eventNames[e] }

@@ -86,8 +86,9 @@ func page(t *testing.T) string {
 }
 
 var (
-	stateIdents = [stateCount]string{"handshaking", "open", "closingByUs", "closingByThem", "closingByBoth", "closed"}
-	eventIdents = [eventCount]string{"established", "closeAsked", "closeReceived", "closedGot", "farewellSaid", "lost"}
+	stateIdents = [stateCount]string{"handshaking", "open", "closingByUs", "closingByThem", "closingByBoth",
+		"detached", "detachedByUs", "detachedByThem", "detachedByBoth", "closed"}
+	eventIdents = [eventCount]string{"established", "closeAsked", "closeReceived", "closedGot", "farewellSaid", "cut", "resumed", "lost"}
 
 	effectIdents = map[effect]string{
 		sendClose: "sendClose", sendClosed: "sendClosed", notifyClose: "notifyClose", finish: "finish", abort: "abort",

@@ -160,7 +160,7 @@ func TestATimerThatComesClosedIsNoObstacle(t *testing.T) {
 func TestAConnectionThatEndsWhileAddIsCalledGivesTheTickBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tm := timer.NewTimer()
-		w := &watchedTimer{Timer: tm, t: t, c: silentConn(Config{})}
+		w := &watchedTimer{Timer: tm, t: t, c: idle(t)}
 		b := newBeater(w, s, func() { t.Error("a beat after the end") })
 		w.c.beater = b
 		b.stop()

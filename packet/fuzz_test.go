@@ -50,10 +50,22 @@ func FuzzDecode(f *testing.F) {
 // same when it is written again.
 func FuzzHandshake(f *testing.F) {
 	hello := AppendHello(nil, fullHello)
+	resume := AppendHello(nil, resumeHello(RoleClient))
 	f.Add(ConnPacket{PacketID: 1, ClientID: 2, Meta: []byte("meta"), Hello: hello}.AppendTo(nil))
 	f.Add(ConnPacket{}.AppendTo(nil))
 	f.Add(ConnAckPacket{PacketID: 1, ClientID: 2, Hello: hello}.AppendTo(nil))
 	f.Add(ConnAckPacket{Ret: 1, Error: "no"}.AppendTo(nil))
+	f.Add(ConnPacket{Meta: []byte("meta"), Hello: resume}.AppendTo(nil))
+	for _, bad := range [][]byte{
+		append(resume[:len(resume):len(resume)], 0, 0, 0),                                  // a field behind the proof
+		resume[:len(resume)-3-proofLen],                                                    // a position without proof
+		append(append(resume[:helloFixed:helloFixed], 9, 0, 1, 0), resume[helloFixed:]...), // not aligned
+		resume[:helloFixed+2], resume[:len(resume)-1], append(hello[:len(hello):len(hello)], helloPublisherKnown, 0, 1, 1),
+	} {
+		f.Add(ConnPacket{Hello: bad}.AppendTo(nil))
+		f.Add(ConnAckPacket{Hello: append([]byte{byte(RoleServer)}, bad[1:]...)}.AppendTo(nil))
+	}
+	f.Add(ConnAckPacket{ClientID: 2, Hello: AppendHello(nil, resumeHello(RoleServer))}.AppendTo(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) < ClassicHeaderLen {
 			return
@@ -64,9 +76,11 @@ func FuzzHandshake(f *testing.F) {
 			t.Fatal(prefix)
 		}
 		body := b[ClassicHeaderLen:]
+		fuzzProof(t, b)
 		if p, err := ParseConn(h, body); err == nil {
 			fuzzHello(t, p.Hello, RoleClient)
 			again := p.AppendTo(nil)
+			fuzzProofOf(t, again, p.Hello, RoleClient)
 			q, err := ParseConn(ParseClassicHeader(again), again[ClassicHeaderLen:])
 			if err != nil || !bytes.Equal(q.AppendTo(nil), again) {
 				t.Fatalf("%v: %+v became %+v", err, p, q)
@@ -77,6 +91,7 @@ func FuzzHandshake(f *testing.F) {
 		if p, err := ParseConnAck(h, body); err == nil && len(p.Error) <= MaxErrorText {
 			fuzzHello(t, p.Hello, RoleServer)
 			again := p.AppendTo(nil)
+			fuzzProofOf(t, again, p.Hello, RoleServer)
 			q, err := ParseConnAck(ParseClassicHeader(again), again[ClassicHeaderLen:])
 			if err != nil || q.Error != p.Error || !bytes.Equal(q.AppendTo(nil), again) {
 				t.Fatalf("%v: %+v became %+v", err, p, q)
@@ -94,5 +109,35 @@ func fuzzHello(t *testing.T, b []byte, role Role) {
 	}
 	if again, ok := ParseHello(AppendHello(nil, h), role); !ok || again != h {
 		t.Fatalf("%+v became %+v", h, again)
+	}
+}
+
+// fuzzProof: a packet is what its proof covers, the proof and two characters,
+// and nothing but the proof changes when that is replaced.
+func fuzzProof(t *testing.T, b []byte) {
+	covered, proof, ok := SplitProof(b)
+	if !ok {
+		return
+	}
+	again := bytes.Clone(b)
+	SetProof(again, [32]byte{1})
+	if got, set, ok := SplitProof(again); !ok || set != [32]byte{1} || !bytes.Equal(got, covered) {
+		t.Fatalf("%x: replaced by %x", b, again)
+	}
+	SetProof(again, proof)
+	if !bytes.Equal(again, b) {
+		t.Fatalf("%x became %x", b, again)
+	}
+}
+
+// fuzzProofOf: in a packet as this package writes it, the proof of the hello
+// is where SplitProof looks for it.
+func fuzzProofOf(t *testing.T, b, hello []byte, role Role) {
+	h, ok := ParseHello(hello, role)
+	if !ok || !h.HasProof {
+		return
+	}
+	if _, proof, ok := SplitProof(b); !ok || proof != h.Proof {
+		t.Fatalf("%x has another proof than %x", b, h.Proof)
 	}
 }

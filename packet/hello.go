@@ -20,8 +20,9 @@ const (
 )
 
 // A Hello is the member "_g2" of a handshake packet: it says that its sender
-// speaks protocol 2, and what it allows the peer from the first frame on. A
-// field that is zero is not said.
+// speaks protocol 2, what it allows the peer from the first frame on, and
+// whether the connection may go on over another transport. A field that is
+// zero is not said.
 type Hello struct {
 	Role  Role
 	Max   uint8 // client: newest version offered; server: version chosen
@@ -36,11 +37,25 @@ type Hello struct {
 	MaxBody       uint32     // largest content taken; 0: MaxDecodablePacketLen
 	HeartbeatMS   uint32     // interval of the beat; 0: 20 s
 	RefusalCode   Code       // server: why the connection is refused
+
+	KeyShare     [32]byte // X25519; client: asks for a session; server: grants one
+	Instance     [16]byte // client: the server process that it knew; server: its own
+	SessionID    [16]byte // with HasProof the session that goes on, else server: the new one
+	SessionFlags SessionFlags
+	GraceMS      uint32  // server: how long a session lives without a transport
+	Resume       Resume  // said exactly with HasProof
+	Verdict      Verdict // server: why the session that was asked for does not go on
+
+	Publisher      [16]byte // client: who it is to those that receive effectively once
+	PublisherKnown bool     // server: what came from that publisher is remembered
+
+	Proof    [32]byte // of the bytes that SplitProof gives
+	HasProof bool     // Proof and Resume are there
 }
 
 const helloFixed = 4 + 16
 
-// The fields of a Hello. From 32 on they are kept for sessions.
+// The fields of a Hello.
 const (
 	helloMaxFrame      = 1
 	helloStreamWindow  = 2
@@ -50,17 +65,37 @@ const (
 	helloMaxBody       = 6
 	helloHeartbeat     = 7
 	helloRefusalCode   = 8
+
+	helloKeyShare       = 32
+	helloInstance       = 33
+	helloSessionID      = 34
+	helloSessionFlags   = 35
+	helloGrace          = 36
+	helloResume         = 37
+	helloVerdict        = 38
+	helloPublisher      = 39
+	helloPublisherKnown = 40
+	helloPadding        = 41
+	helloProof          = 42
 )
 
-// helloLengths gives the length of each known field.
+// helloLengths gives the length of each known field, the greatest one of the
+// padding; 0: unknown.
 var helloLengths = [...]int{
 	helloMaxFrame: 4, helloStreamWindow: 4, helloMessageWindow: 4,
 	helloOpenCredit: CreditOpenLen, helloCallCredit: CreditCallLen,
 	helloMaxBody: 4, helloHeartbeat: 4, helloRefusalCode: 2,
+
+	helloKeyShare: 32, helloInstance: 16, helloSessionID: 16, helloSessionFlags: 1,
+	helloGrace: 4, helloResume: 12, helloVerdict: 5,
+	helloPublisher: 16, helloPublisherKnown: 1,
+	helloPadding: 2, helloProof: proofLen,
 }
 
-// AppendHello appends h to dst.
+// AppendHello appends h to dst. A proof comes last, at a multiple of three
+// bytes from the start of the hello: there SplitProof finds it in the packet.
 func AppendHello(dst []byte, h Hello) []byte {
+	start := len(dst)
 	dst = append(dst, byte(h.Role), h.Max, h.Min, 0)
 	dst = append(dst, h.Nonce[:]...)
 	dst = appendHello32(dst, helloMaxFrame, h.MaxFrame)
@@ -84,11 +119,55 @@ func AppendHello(dst []byte, h Hello) []byte {
 		dst = appendHelloHead(dst, helloRefusalCode)
 		dst = binary.BigEndian.AppendUint16(dst, uint16(h.RefusalCode))
 	}
+	dst = appendSession(dst, &h)
+	if h.HasProof {
+		if rest := (len(dst) - start) % 3; rest != 0 { // the fields' own heads have 3 bytes
+			pad := 3 - rest
+			dst = append(dst, helloPadding, 0, byte(pad))
+			dst = append(dst, make([]byte, pad)...)
+		}
+		dst = append(appendHelloHead(dst, helloProof), h.Proof[:]...)
+	}
+	return dst
+}
+
+// appendSession appends the fields that are about sessions and publishers, but
+// for the proof.
+func appendSession(dst []byte, h *Hello) []byte {
+	if h.KeyShare != [32]byte{} {
+		dst = append(appendHelloHead(dst, helloKeyShare), h.KeyShare[:]...)
+	}
+	dst = appendHelloID(dst, helloInstance, h.Instance)
+	dst = appendHelloID(dst, helloSessionID, h.SessionID)
+	if h.SessionFlags != 0 {
+		dst = append(appendHelloHead(dst, helloSessionFlags), byte(h.SessionFlags))
+	}
+	dst = appendHello32(dst, helloGrace, h.GraceMS)
+	if h.HasProof {
+		dst = appendHelloHead(dst, helloResume)
+		dst = binary.BigEndian.AppendUint32(dst, h.Resume.Epoch)
+		dst = binary.BigEndian.AppendUint64(dst, h.Resume.Position)
+	}
+	if v := h.Verdict; v != (Verdict{}) {
+		dst = append(appendHelloHead(dst, helloVerdict), byte(v.Code))
+		dst = binary.BigEndian.AppendUint32(dst, v.DelayMS)
+	}
+	dst = appendHelloID(dst, helloPublisher, h.Publisher)
+	if h.PublisherKnown {
+		dst = append(appendHelloHead(dst, helloPublisherKnown), 1)
+	}
 	return dst
 }
 
 func appendHelloHead(dst []byte, field uint8) []byte {
 	return binary.BigEndian.AppendUint16(append(dst, field), uint16(helloLengths[field]))
+}
+
+func appendHelloID(dst []byte, field uint8, id [16]byte) []byte {
+	if id == [16]byte{} {
+		return dst
+	}
+	return append(appendHelloHead(dst, field), id[:]...)
 }
 
 func appendHello32(dst []byte, field uint8, v uint32) []byte {
@@ -108,25 +187,31 @@ func ParseHello(b []byte, role Role) (h Hello, ok bool) {
 	}
 	h = Hello{Role: role, Max: b[1], Min: b[2]}
 	copy(h.Nonce[:], b[4:])
-	var seen uint16
-	for b = b[helloFixed:]; len(b) > 0; {
-		if len(b) < 3 {
+	var seen uint64
+	for at := helloFixed; at < len(b); {
+		if h.HasProof || len(b)-at < 3 { // nothing follows a proof
 			return Hello{}, false
 		}
-		field, n := b[0], int(binary.BigEndian.Uint16(b[1:]))
-		if b = b[3:]; n > len(b) {
+		field, n := b[at], int(binary.BigEndian.Uint16(b[at+1:]))
+		if at += 3; n > len(b)-at {
 			return Hello{}, false
 		}
-		value := b[:n]
-		b = b[n:]
-		if int(field) >= len(helloLengths) || field == 0 {
+		value := b[at : at+n]
+		at += n
+		if int(field) >= len(helloLengths) || helloLengths[field] == 0 {
 			continue
 		}
-		if n != helloLengths[field] || seen&(1<<field) != 0 {
+		if n > helloLengths[field] || n < helloLengths[field] && field != helloPadding || seen&(1<<field) != 0 {
 			return Hello{}, false
 		}
 		seen |= 1 << field
 		h.set(field, value)
+	}
+	if h.HasProof != (seen&(1<<helloResume) != 0) {
+		return Hello{}, false
+	}
+	if h.HasProof && (h.SessionID == [16]byte{} || (len(b)-proofLen)%3 != 0) {
+		return Hello{}, false
 	}
 	return h, true
 }
@@ -157,5 +242,25 @@ func (h *Hello) set(field uint8, v []byte) {
 		h.HeartbeatMS = binary.BigEndian.Uint32(v)
 	case helloRefusalCode:
 		h.RefusalCode = Code(binary.BigEndian.Uint16(v))
+	case helloKeyShare:
+		h.KeyShare = [32]byte(v)
+	case helloInstance:
+		h.Instance = [16]byte(v)
+	case helloSessionID:
+		h.SessionID = [16]byte(v)
+	case helloSessionFlags:
+		h.SessionFlags = SessionFlags(v[0])
+	case helloGrace:
+		h.GraceMS = binary.BigEndian.Uint32(v)
+	case helloResume:
+		h.Resume = Resume{binary.BigEndian.Uint32(v), binary.BigEndian.Uint64(v[4:])}
+	case helloVerdict:
+		h.Verdict = Verdict{VerdictCode(v[0]), binary.BigEndian.Uint32(v[1:])}
+	case helloPublisher:
+		h.Publisher = [16]byte(v)
+	case helloPublisherKnown:
+		h.PublisherKnown = v[0] != 0
+	case helloProof:
+		h.Proof, h.HasProof = [proofLen]byte(v), true
 	}
 }

@@ -148,7 +148,7 @@ func TestHeadersCarryEveryValueOfTheirFields(t *testing.T) { // W13
 func TestCodesHaveTheNumbersOfTheSpecification(t *testing.T) {
 	codes := []Code{CodeOK, CodeError, CodeNoSuchMethod, CodePanic, CodeBusy, CodeTooLarge, CodeCancelled,
 		CodeExpired, CodeRefused, CodeClosed, CodeReplaced, CodeProtocol, CodeIDInUse}
-	spec := rows(t, "12. Codes")
+	spec := rows(t, "13. Codes")
 	require.Len(t, spec, len(codes))
 	for i, c := range spec {
 		assert.Equal(t, codes[i], Code(number(t, c[0])))
@@ -159,7 +159,7 @@ func TestCodesHaveTheNumbersOfTheSpecification(t *testing.T) {
 
 func TestLimitsAreThoseOfTheSpecification(t *testing.T) {
 	spec := map[string]string{}
-	for _, c := range rows(t, "14. Limits") {
+	for _, c := range rows(t, "15. Limits") {
 		spec[c[0]] = c[1]
 	}
 	assert.Equal(t, MaxPayload, number(t, strings.TrimSuffix(spec["payload of a frame"], " bytes")))

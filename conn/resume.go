@@ -1,0 +1,415 @@
+package conn
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/singchia/geminio/packet"
+)
+
+const (
+	// fenceLongest is how long the goroutines of an old transport may take to
+	// end. They wait for nothing but its socket, which is closed.
+	fenceLongest = time.Second
+
+	// fruitlessMost is how many resumes that moved nothing are served within
+	// fruitlessWindow, fruitlessLimit how many one after the other.
+	fruitlessMost   = 10
+	fruitlessWindow = 10 * time.Second
+	fruitlessLimit  = 20
+)
+
+// A ticket is what a side needs to go on with a session over another
+// transport. It is immutable.
+type ticket struct {
+	id       [16]byte
+	instance [16]byte // of the server that knows the session
+	grace    time.Duration
+	bound    bool // to the TLS connection that carries it
+	secret   *secret
+}
+
+// exporterFor returns what of a transport's exporter goes into the proofs.
+func (t *ticket) exporterFor(exporter []byte) []byte {
+	if !t.bound {
+		return nil
+	}
+	return exporter
+}
+
+// resumes counts how a session was resumed. The connection's mutex guards it.
+type resumes struct {
+	count    uint64
+	repeated uint64 // bytes that were sent again, all together
+	last     uint64 // at the last resume
+
+	acked, received uint64 // positions at the last attach
+	fruitless       int    // resumes in a row that moved nothing
+	windowCount     int    // of them, those in the window
+	windowBegan     time.Time
+}
+
+// attached notes that the session goes on where acked and received bytes are
+// settled, and that the peer lacks again bytes of what was sent.
+func (r *resumes) attached(acked, received, again uint64) {
+	r.acked, r.received, r.last = acked, received, again
+	r.count++
+	r.repeated += again
+}
+
+// moved tells whether anything new has arrived on either side since.
+func (r *resumes) moved(acked, received uint64) bool {
+	return acked > r.acked || received > r.received
+}
+
+// judge tells whether another resume is served now, and counts it if so: 0, or
+// how long the peer is to wait. stuck says that it has gone on for too long.
+// Only resumes that bring nothing about are held back: many quick cuts in a
+// living transfer are not.
+func (r *resumes) judge(now time.Time, moved bool) (wait time.Duration, stuck bool) {
+	if moved {
+		r.fruitless, r.windowCount = 0, 0
+		return 0, false
+	}
+	if now.Sub(r.windowBegan) >= fruitlessWindow {
+		r.windowBegan, r.windowCount = now, 0
+	}
+	if r.windowCount >= fruitlessMost {
+		return fruitlessWindow - now.Sub(r.windowBegan), false
+	}
+	r.windowCount++
+	r.fruitless++
+	return 0, r.fruitless > fruitlessLimit
+}
+
+// RetryAfter is what Resume returns when the server will not resume the session
+// before Delay has passed: it was resumed too often without anything moving.
+type RetryAfter struct{ Delay time.Duration }
+
+// Error tells how long to wait.
+func (e *RetryAfter) Error() string { return fmt.Sprintf("server asks to retry in %v", e.Delay) }
+
+// Stats counts what a session did to survive. Sizes are in bytes.
+type Stats struct {
+	Resumes      uint64
+	Repeated     uint64 // what was to be sent again after all resumes
+	RepeatedLast uint64 // after the last one
+	Retained     int    // what is kept until the peer acknowledges
+	RetainedMost int    // what Retained may come to, give or take a frame
+}
+
+// Stats returns the counters as they are now.
+func (c *Conn) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return Stats{
+		Resumes: c.resume.count, Repeated: c.resume.repeated, RepeatedLast: c.resume.last,
+		Retained: c.ring.bytes(), RetainedMost: c.flow.replay,
+	}
+}
+
+// SessionID names the session to both sides. It is zero where the session ends
+// with its transport.
+func (c *Conn) SessionID() [16]byte {
+	if c.ticket == nil {
+		return [16]byte{}
+	}
+	return c.ticket.id
+}
+
+// Grace is how long the session lives without a transport; 0: it does not.
+func (c *Conn) Grace() time.Duration {
+	if c.ticket == nil {
+		return 0
+	}
+	return c.ticket.grace
+}
+
+// Detached tells whether the session has no transport now, and is not over.
+func (c *Conn) Detached() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.carried && !c.dead
+}
+
+// Held returns how many bytes wait for the peer: those not acknowledged and
+// those queued.
+func (c *Conn) Held() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.held()
+}
+
+// Moved tells whether, since the transport was attached, something new has
+// arrived on either side.
+func (c *Conn) Moved() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.resume.moved(c.flow.acked, c.received.Load())
+}
+
+// Resume does the client's part of a handshake on nc that goes on with the
+// session, which nothing carries. It takes at most the time that Client does,
+// and may not be called at once with itself.
+//
+// If the server knows the session, nc carries it from now on, and Resume
+// returns nil, nil. If it does not, and opened a new one in the same answer,
+// that is next, to be started like the result of Client, and this session is
+// over. elsewhere allows that also to another server process than the one that
+// the session began on.
+//
+// On an error nc is closed. A *RetryAfter says when to come again; ErrUnknown
+// that the server does not know the session and opened none: it lives on for
+// the time of its grace if that was another process.
+func (c *Conn) Resume(nc net.Conn, elsewhere bool) (next *Conn, err error) {
+	next, err = c.resumeOn(nc, elsewhere)
+	if err != nil {
+		nc.Close()
+	}
+	return next, err
+}
+
+func (c *Conn) resumeOn(nc net.Conn, elsewhere bool) (*Conn, error) {
+	if c.ticket == nil {
+		return nil, ErrUnknown
+	}
+	c.mu.Lock()
+	gone := c.transport.gone
+	c.mu.Unlock()
+	<-gone
+	c.mu.Lock()
+	if c.carried || c.dead {
+		c.mu.Unlock()
+		return nil, errClosed
+	}
+	c.epoch++
+	goOn := packet.Resume{Epoch: c.epoch, Position: c.in.pos}
+	c.mu.Unlock()
+
+	g, err := greet(nc, c.cfg, c.clientID, c.meta, &proposal{c.ticket, goOn, elsewhere})
+	if err != nil {
+		return nil, err
+	}
+	here := g.peer.Instance == c.ticket.instance
+	switch v := g.peer.Verdict; {
+	case g.peer.HasProof:
+		return nil, c.resumed(nc, g, goOn.Epoch)
+	case v.Code == packet.VerdictRetryAfter:
+		return nil, &RetryAfter{time.Duration(v.DelayMS) * time.Millisecond}
+	case g.refused == nil:
+		next, err := g.conn()
+		if err != nil {
+			return nil, err
+		}
+		c.fail(ErrUnknown)
+		return next, nil
+	case v.Code == packet.VerdictUnknown || v.Code == packet.VerdictRefused:
+		if here {
+			c.fail(ErrUnknown)
+			return nil, g.refused
+		}
+		return nil, ErrUnknown
+	}
+	return nil, g.refused
+}
+
+// resumed checks the server's proof and goes on over nc.
+func (c *Conn) resumed(nc net.Conn, g *greeting, epoch uint32) error {
+	covered, proof, ok := packet.SplitProof(g.answer)
+	if !ok || proof != g.peer.Proof || g.refused != nil || g.peer.Resume.Epoch != epoch ||
+		!equal(proof, c.ticket.secret.proveServer(g.first, covered, c.ticket.exporterFor(g.exporter))) {
+		return protocolError("the server does not prove that it knows the session")
+	}
+	pos := g.peer.Resume.Position
+	c.mu.Lock()
+	ok = c.accepts(pos)
+	c.mu.Unlock()
+	if !ok {
+		err := protocolError("the server has received up to %d, which is no such place", pos)
+		c.fail(err)
+		return err
+	}
+	if err := nc.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
+	return c.carryOn(nc, pos)
+}
+
+// carryOn has nc carry the session, whose peer has received what lies below
+// pos. The one before is gone.
+func (c *Conn) carryOn(nc net.Conn, pos uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.dead || c.carried {
+		return errClosed
+	}
+	c.grace.Stop()
+	c.transport = newTransport(nc)
+	c.settling = true // whatever happens now is told after this
+	c.unlocked(func() {
+		if c.cfg.Resumed != nil {
+			c.cfg.Resumed()
+		}
+	})
+	if c.dead {
+		close(c.transport.gone)
+	} else {
+		now := time.Now()
+		c.attach(now, pos)
+		c.carry(now)
+		c.cfg.Log.Debugf("%v: resumed over %v, %d bytes again", c, nc.RemoteAddr(), c.resume.last)
+	}
+	c.settling = false
+	c.unlocked(c.settle)
+	if c.dead {
+		return errClosed
+	}
+	return nil
+}
+
+// fence takes the session off the transport that carries it, and returns when
+// nobody reads or writes that any more.
+func (c *Conn) fence() error {
+	c.mu.Lock()
+	t := c.transport
+	c.mu.Unlock()
+	c.lose(t, errFenced)
+	timer := time.NewTimer(fenceLongest)
+	defer timer.Stop()
+	select {
+	case <-t.gone:
+		return nil
+	case <-timer.C:
+		c.fail(ErrStuck)
+		return ErrStuck
+	}
+}
+
+// Resumes tells whether the client wants to go on with a session, and with
+// which.
+func (in *Incoming) Resumes() (session [16]byte, ok bool) {
+	return in.peer.SessionID, in.peer.HasProof
+}
+
+// Resume judges what the client proves. old is the session that it names, nil
+// if there is none: nothing tells the client the difference between that and a
+// wrong proof. allow, if not nil, is asked once the proof was found right and
+// may block; an error refuses. Only then something of old changes: the
+// transport that carries it gives way.
+//
+// resumed says that the connection carries old from now on. Otherwise, if err
+// is nil, the client is to be treated as a new one, by Confirm or Refuse; if
+// not, it was answered and the connection is closed.
+func (in *Incoming) Resume(old *Conn, allow func() error) (resumed bool, err error) {
+	known := in.proves(old)
+	if !known {
+		return in.decline(packet.Verdict{Code: packet.VerdictUnknown})
+	}
+	if allow != nil {
+		if err := allow(); err != nil {
+			return in.decline(packet.Verdict{Code: packet.VerdictRefused})
+		}
+	}
+	old.resuming.Lock()
+	defer old.resuming.Unlock()
+	if v := old.judge(time.Now(), in.peer.Resume); v.Code != 0 {
+		return in.decline(v)
+	}
+	if err := old.fence(); err != nil {
+		return in.decline(packet.Verdict{Code: packet.VerdictUnknown})
+	}
+	old.mu.Lock()
+	ok := !old.dead && old.accepts(in.peer.Resume.Position)
+	recv := old.in.pos
+	old.mu.Unlock()
+	if !ok {
+		old.fail(protocolError("the client has received up to %d, which is no such place", in.peer.Resume.Position))
+		return in.decline(packet.Verdict{Code: packet.VerdictUnknown})
+	}
+	if err := in.confirmResume(old, recv); err != nil {
+		in.nc.Close()
+		return false, fmt.Errorf("handshake: %w", err)
+	}
+	if err := old.carryOn(in.nc, in.peer.Resume.Position); err != nil {
+		in.nc.Close()
+		return false, err
+	}
+	return true, nil
+}
+
+// proves tells whether the client has the key of old. It does the same work
+// for a session that does not exist.
+func (in *Incoming) proves(old *Conn) bool {
+	key := &ticket{secret: dummy, bound: in.peer.SessionFlags&packet.SessionBound != 0}
+	if old != nil && old.ticket != nil {
+		key = old.ticket
+	}
+	covered, proof, ok := packet.SplitProof(in.first)
+	right := equal(proof, key.secret.proveClient(covered, key.exporterFor(in.exporter)))
+	return ok && proof == in.peer.Proof && right && key.secret != dummy
+}
+
+// judge tells why the session cannot go on as its client proposes, or notes
+// that it will. A verdict changes nothing.
+func (c *Conn) judge(now time.Time, r packet.Resume) packet.Verdict {
+	c.mu.Lock()
+	switch {
+	case c.dead || c.state == closed || c.state == handshaking:
+		c.mu.Unlock()
+		return packet.Verdict{Code: packet.VerdictUnknown}
+	case r.Epoch <= c.epoch:
+		c.mu.Unlock()
+		return packet.Verdict{Code: packet.VerdictStale}
+	case !c.accepts(r.Position):
+		c.mu.Unlock()
+		return packet.Verdict{Code: packet.VerdictRefused}
+	}
+	wait, stuck := c.resume.judge(now, c.resume.moved(c.flow.acked, c.received.Load()) || r.Position > c.flow.acked)
+	if wait == 0 && !stuck {
+		c.epoch = r.Epoch
+	}
+	c.mu.Unlock()
+	if stuck {
+		c.fail(ErrStuck)
+		return packet.Verdict{Code: packet.VerdictUnknown}
+	}
+	if wait > 0 {
+		return packet.Verdict{Code: packet.VerdictRetryAfter, DelayMS: uint32(wait.Milliseconds()) + 1}
+	}
+	return packet.Verdict{}
+}
+
+// decline notes why the session does not go on. Unless a new one may begin
+// instead, it refuses the client.
+func (in *Incoming) decline(v packet.Verdict) (bool, error) {
+	in.verdict = v
+	hereOnly := in.peer.SessionFlags&packet.SessionHereOnly != 0 && in.peer.Instance != in.cfg.Instance
+	if (v.Code == packet.VerdictUnknown || v.Code == packet.VerdictRefused) && !hereOnly {
+		return false, nil
+	}
+	err := errDeclined
+	if v.Code == packet.VerdictUnknown {
+		err = ErrUnknown
+	}
+	in.Refuse(err)
+	return false, err
+}
+
+var errDeclined = errors.New("session cannot be resumed now")
+
+// confirmResume tells the client that the session goes on, and what of it was
+// received.
+func (in *Incoming) confirmResume(c *Conn, recv uint64) error {
+	hello := packet.Hello{
+		Role: packet.RoleServer, Max: packet.ProtocolVersion, Nonce: in.peer.Nonce,
+		Instance: in.cfg.Instance, SessionID: c.ticket.id,
+		Resume: packet.Resume{Epoch: in.peer.Resume.Epoch, Position: recv}, HasProof: true,
+	}
+	answer := packet.ConnAckPacket{PacketID: in.packetID, ClientID: c.clientID, Hello: packet.AppendHello(nil, hello)}
+	wire := answer.AppendTo(nil)
+	covered, _, _ := packet.SplitProof(wire)
+	packet.SetProof(wire, c.ticket.secret.proveServer(in.first, covered, c.ticket.exporterFor(in.exporter)))
+	return in.answer(wire, time.Now().Add(answerTimeout))
+}
