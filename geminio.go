@@ -90,7 +90,8 @@ type CloseReader interface {
 type Redelivered interface {
 	// Redelivered tells that the message was published before, over a session
 	// that was lost before the publisher learnt the outcome: this application
-	// may have seen it already.
+	// may have seen it already. One that is published effectively once it has
+	// not seen.
 	Redelivered() bool
 }
 
@@ -316,7 +317,9 @@ type Message interface {
 	// Done tells the publisher that this application has taken the message
 	// over: its Publish returns nil. It may be called later, from any goroutine,
 	// and again, and does not block. It returns ErrAlreadyAcked after Error, and
-	// io.EOF when the stream has ended.
+	// io.EOF when the stream has ended; but for a message that a RetryEnd
+	// published effectively once, the verdict is kept then, and told to the
+	// publisher's next session.
 	Done() error
 	// Error tells the publisher that this application refuses the message: its
 	// Publish returns an error with exactly the text of err. Error(nil) is Done.

@@ -69,52 +69,60 @@ func disarm(stop func() bool, timer *time.Timer) {
 	}
 }
 
-// An asyncCall is what CallAsync returned.
+// An asyncCall is what startCall leaves behind.
 type asyncCall struct {
 	async
 	stream *Stream
-	call   *geminio.Call
+	done   func(geminio.Response, error)
 }
 
-// finish delivers the outcome. It never blocks.
 func (a *asyncCall) finish(rsp geminio.Response, err error) {
 	a.async.finish(a.stream)
-	a.call.Response, a.call.Error = rsp, err
-	a.stream.end.callOutlets.deliver(a.call.Done, a.call)
+	a.done(rsp, err)
 }
 
-// CallAsync calls method of the peer. It waits for room to send, and delivers
-// the outcome to ch, or to the Done of the returned Call if ch is nil.
-func (s *Stream) CallAsync(ctx context.Context, method string, req geminio.Request, ch chan *geminio.Call, opts ...*options.CallOptions) (*geminio.Call, error) {
-	timeout, err := s.checkCall(ctx, method, req, opts)
-	if err != nil {
-		return nil, err
-	}
-	if ch == nil {
-		ch = make(chan *geminio.Call, 1)
+// StartCall calls method of the peer on the default stream. It returns when
+// the request is queued: it waits for room and credit, as long as ctx and
+// timeout (0: none) allow. Then done is called once, with what Call would have
+// returned, within the same ctx and timeout. If StartCall returns an error,
+// nothing was sent and done is not called.
+//
+// done must not block, and may call anything that does not. It is called with
+// no lock held, on any goroutine: the connection's reader, or, where the call
+// ends in the middle of its content, the caller's before StartCall returns.
+// When the End is lost, the calls that were started have been told of it before
+// ConnOffline is called; those that ctx or timeout ends at that very moment are
+// told of that.
+func (e *End) StartCall(ctx context.Context, method string, req geminio.Request, timeout time.Duration, done func(geminio.Response, error)) error {
+	return e.startCall(ctx, method, req, timeout, done)
+}
+
+func (s *Stream) startCall(ctx context.Context, method string, req geminio.Request, timeout time.Duration, done func(geminio.Response, error)) error {
+	if err := s.check(ctx, timeout, method, req); err != nil {
+		return err
 	}
 	c := new(call)
-	c.async = &asyncCall{stream: s, call: &geminio.Call{Method: method, Request: req, Done: ch}}
+	c.async = &asyncCall{stream: s, done: done}
 	if err := s.beginCall(c, method, req); err != nil {
-		return nil, err
+		return err
 	}
 	p := s.end.patience(ctx, timeout)
 	defer p.stop()
 	c.async.patience = patience{ctx: p.ctx, until: p.until}
-	err = s.sendCall(c, method, req, &p)
+	err := s.sendCall(c, method, req, &p)
 	if err == nil {
 		if s.handOn(&c.exchange, &c.async.async, func(err error) { s.expireCall(c, err) }) {
-			return c.async.call, nil
+			return nil
 		}
 		err = errHalted
 	}
 	s.lockUnsent(c, err)
 	rsp, err := s.endCall(c, &p, err)
 	if c.mark == 0 && err != nil {
-		return nil, err
+		return err
 	}
 	c.async.finish(rsp, err)
-	return c.async.call, nil
+	return nil
 }
 
 // expireCall ends a call that was handed on and whose caller's patience is over.
@@ -130,51 +138,83 @@ func (s *Stream) expireCall(c *call, err error) {
 	}
 }
 
-// An asyncPublish is what PublishAsync returned.
-type asyncPublish struct {
-	async
-	stream  *Stream
-	publish *geminio.Publish
-}
-
-// finish delivers the outcome. It never blocks.
-func (a *asyncPublish) finish(err error) {
-	a.async.finish(a.stream)
-	a.publish.Error = err
-	a.stream.end.publishOutlets.deliver(a.publish.Done, a.publish)
-}
-
-// PublishAsync sends msg. It waits for room to send, and delivers the outcome
-// to ch, or to the Done of the returned Publish if ch is nil.
-func (s *Stream) PublishAsync(ctx context.Context, msg geminio.Message, ch chan *geminio.Publish, opts ...*options.PublishOptions) (*geminio.Publish, error) {
-	timeout, err := s.checkPublish(ctx, msg, opts)
+// CallAsync calls method of the peer. It waits for room to send, and delivers
+// the outcome to ch, or to the Done of the returned Call if ch is nil.
+func (s *Stream) CallAsync(ctx context.Context, method string, req geminio.Request, ch chan *geminio.Call, opts ...*options.CallOptions) (*geminio.Call, error) {
+	if ch == nil {
+		ch = make(chan *geminio.Call, 1)
+	}
+	call := &geminio.Call{Method: method, Request: req, Done: ch}
+	err := s.startCall(ctx, method, req, callTimeout(req, opts), func(rsp geminio.Response, err error) {
+		call.Response, call.Error = rsp, err
+		s.end.callOutlets.Deliver(ch, call)
+	})
 	if err != nil {
 		return nil, err
 	}
-	if ch == nil {
-		ch = make(chan *geminio.Publish, 1)
+	return call, nil
+}
+
+// An asyncPublish is what startPublish leaves behind.
+type asyncPublish struct {
+	async
+	stream *Stream
+	done   func(error)
+}
+
+func (a *asyncPublish) finish(err error) {
+	a.async.finish(a.stream)
+	a.done(err)
+}
+
+// Again says what a publication has to do with earlier sessions. The zero
+// value says nothing.
+type Again struct {
+	// ID is the place of an effectively-once message in the sequence of its
+	// publisher: 1 for the first, and never that of another message. Where it
+	// is 0 the message belongs to this End alone. Of messages that are
+	// published at once, the smallest and the largest must be less than 1024
+	// apart, the newest ones that a receiver remembers.
+	ID uint64
+
+	// Redelivered tells the receiver that the message may have arrived before.
+	Redelivered bool
+}
+
+// StartPublish sends msg on the default stream. It returns when msg is queued
+// and may be changed: it waits for its turn, for room and for credit, as long
+// as ctx and timeout (0: none) allow. Then done is called once, with what
+// Publish would have returned, as done of StartCall is. If StartPublish returns
+// an error, nothing was sent and done is not called.
+func (e *End) StartPublish(ctx context.Context, msg geminio.Message, timeout time.Duration, again Again, done func(error)) error {
+	return e.startPublish(ctx, msg, timeout, again, done)
+}
+
+func (s *Stream) startPublish(ctx context.Context, msg geminio.Message, timeout time.Duration, again Again, done func(error)) error {
+	if err := s.check(ctx, timeout, msg.Topic(), msg); err != nil {
+		return err
 	}
 	p := s.end.patience(ctx, timeout)
 	defer p.stop()
 	pub := new(publication)
-	pub.async = &asyncPublish{stream: s, publish: &geminio.Publish{Message: msg, Done: ch}}
+	pub.async = &asyncPublish{stream: s, done: done}
 	pub.async.patience = patience{ctx: p.ctx, until: p.until}
-	err = s.sendMessage(pub, msg, &p)
+	err := s.sendMessage(pub, msg, again, &p)
 	switch {
 	case pub.w == nil:
-		return nil, err // it never began
+		return err // it never began
 	case err == nil && msg.Cnss() != options.CnssAtMostOnce:
 		if s.handOn(&pub.exchange, &pub.async.async, func(err error) { s.expirePublish(pub, err) }) {
-			return pub.async.publish, nil
+			return nil
 		}
 		err = errHalted
 	}
 	err = s.endPublish(pub, &p, err)
 	if pub.mark == 0 && err != nil {
-		return nil, err
+		return err
 	}
 	pub.async.finish(err)
-	return pub.async.publish, nil
+	return nil
 }
 
 // expirePublish ends a publication that was handed on and whose publisher's
@@ -187,4 +227,21 @@ func (s *Stream) expirePublish(pub *publication, err error) {
 		s.withdrawMessage(pub)
 		pub.async.finish(err)
 	}
+}
+
+// PublishAsync sends msg. It waits for room to send, and delivers the outcome
+// to ch, or to the Done of the returned Publish if ch is nil.
+func (s *Stream) PublishAsync(ctx context.Context, msg geminio.Message, ch chan *geminio.Publish, opts ...*options.PublishOptions) (*geminio.Publish, error) {
+	if ch == nil {
+		ch = make(chan *geminio.Publish, 1)
+	}
+	publish := &geminio.Publish{Message: msg, Done: ch}
+	err := s.startPublish(ctx, msg, publishTimeout(msg, opts), Again{}, func(err error) {
+		publish.Error = err
+		s.end.publishOutlets.Deliver(ch, publish)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return publish, nil
 }

@@ -61,6 +61,15 @@ func (m *bodyMemory) ask(a *announced) {
 	m.serve()
 }
 
+// letPass owes the GRANT of a at once: a is dropped as it comes, and so needs
+// no memory. Its size is 0.
+func (m *bodyMemory) letPass(a *announced) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a.state = grantOwed
+	m.owe(a)
+}
+
 // free takes back what a has, or takes a out of the queue. It may be called
 // for an a that never asked, and again.
 func (m *bodyMemory) free(a *announced) {

@@ -3,6 +3,7 @@ package application
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/singchia/geminio"
@@ -36,8 +37,8 @@ func (c *call) appendFields(dst []byte, remainingMS uint32) []byte {
 
 // Call calls method of the peer and waits for the answer.
 func (s *Stream) Call(ctx context.Context, method string, req geminio.Request, opts ...*options.CallOptions) (geminio.Response, error) {
-	timeout, err := s.checkCall(ctx, method, req, opts)
-	if err != nil {
+	timeout := callTimeout(req, opts)
+	if err := s.check(ctx, timeout, method, req); err != nil {
 		return nil, err
 	}
 	c, _ := s.end.idleCalls.Get().(*call)
@@ -49,7 +50,7 @@ func (s *Stream) Call(ctx context.Context, method string, req geminio.Request, o
 	}
 	p := s.end.patience(ctx, timeout)
 	defer p.stop()
-	err = s.sendCall(c, method, req, &p)
+	err := s.sendCall(c, method, req, &p)
 	if err == nil {
 		err = s.awaitAnswer(c, &p)
 	} else {
@@ -61,15 +62,14 @@ func (s *Stream) Call(ctx context.Context, method string, req geminio.Request, o
 	return rsp, err
 }
 
-// checkCall does what needs no peer, and returns the timeout.
-func (s *Stream) checkCall(ctx context.Context, method string, req geminio.Request, opts []*options.CallOptions) (time.Duration, error) {
-	timeout := req.Timeout()
+// callTimeout returns the timeout of a call: that of opts goes before req's.
+func callTimeout(req geminio.Request, opts []*options.CallOptions) time.Duration {
 	if len(opts) > 0 {
 		if t := options.MergeCallOptions(opts...).Timeout; t != nil {
-			timeout = *t
+			return *t
 		}
 	}
-	return timeout, s.orEOF(s.check(ctx, timeout, method, req))
+	return req.Timeout()
 }
 
 // A parcel is what a request and a message have in common.
@@ -80,16 +80,21 @@ type parcel interface {
 	Custom() []byte
 }
 
-// check judges what is to be sent, under the name of a method or a topic.
+// check does what needs no peer for what is to be sent under the name of a
+// method or a topic.
 func (s *Stream) check(ctx context.Context, timeout time.Duration, name string, p parcel) error {
+	return s.orEOF(s.end.judge(ctx, timeout, name, p, s.StreamID()))
+}
+
+func (e *End) judge(ctx context.Context, timeout time.Duration, name string, p parcel, streamID uint64) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case p.ClientID() != s.ClientID():
+	case p.ClientID() != e.cfg.ClientID && !slices.Contains(e.cfg.FormerIDs, p.ClientID()):
 		return ErrMismatchClientID
-	case p.StreamID() != s.StreamID():
+	case p.StreamID() != streamID:
 		return ErrMismatchStreamID
-	case len(name) > packet.MaxName || len(p.Custom())+len(p.Data()) > s.end.maxBody:
+	case len(name) > packet.MaxName || len(p.Custom())+len(p.Data()) > e.maxBody:
 		return packet.ErrPacketTooLarge
 	case timeout < 0:
 		return geminio.ErrTimeout

@@ -51,6 +51,15 @@ type Config struct {
 	ClientID uint64
 	Meta     []byte
 
+	// FormerIDs are client ids under which requests and messages may have been
+	// made too, by NewRequest and NewMessage of earlier Ends.
+	FormerIDs []uint64
+
+	// Publishers remembers what was received effectively once, over the
+	// sessions of each publisher. If nil, such a message is one of this End
+	// alone, and received as one at least once.
+	Publishers *Publishers
+
 	// ReadQueue is how many messages of a stream may wait for Receive before
 	// the peer gets no more credit. If 0 or less, only their bytes count.
 	ReadQueue int
@@ -75,8 +84,12 @@ type Config struct {
 	// registration has arrived.
 	RemoteRegistration func(method string, clientID, streamID uint64)
 
-	// ConnOffline is called once, when the connection has ended and the
-	// callbacks of its streams have returned, or 1 s later.
+	// ConnSuspended and ConnResumed are called when Suspended and Resumed were,
+	// in that order and one at a time.
+	ConnSuspended, ConnResumed func()
+
+	// ConnOffline is called once, when the connection has ended and the other
+	// callbacks have returned, or 1 s later.
 	ConnOffline func()
 
 	// LocalMethods are registered, and RemoteMethods waited for, by Setup.

@@ -87,7 +87,7 @@ func (s *Stream) handleCancel(payload []byte) error {
 	case packet.BodyResponse:
 		s.handleResponseCancel(c.ID)
 	default:
-		s.handleMessageCancel(c.ID)
+		s.dropMessage(c.ID)
 	}
 	return nil
 }

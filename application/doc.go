@@ -10,10 +10,12 @@
 //
 // Goroutines exist only for user code: one for each handler that runs, one for
 // the callbacks of a stream while they run, one for each registration that the
-// delegate is told of, one for ConnOffline, and one for each channel whose
-// reader lags behind with asynchronous completions.
+// delegate is told of, one for each change of the connection that it is told of,
+// one for ConnOffline, and one for each channel whose reader lags behind with
+// asynchronous completions.
 //
 // Locks are taken in this order: Stream.mu, then the mutexes of sendCredit,
-// serveQueue, bodyMemory and owed, then those of the layers below. End.mu is
-// never held with any of them.
+// serveQueue, bodyMemory, owed and publisher, then those of the layers below.
+// End.mu and that of Publishers are never held with any of them, nor are those
+// of two streams.
 package application

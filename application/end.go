@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 
 	"github.com/jumboframes/armorigo/log"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/singchia/geminio/packet"
 	"github.com/singchia/geminio/pkg/credit"
 	"github.com/singchia/geminio/pkg/id"
+	"github.com/singchia/geminio/pkg/outlet"
 	"github.com/singchia/geminio/pkg/wait"
 	"github.com/singchia/geminio/pkg/work"
 )
@@ -44,6 +46,7 @@ type End struct {
 	registrar     registrar  // the peer's registrations
 	callMemory    bodyMemory // for what the peer announces
 	messageMemory bodyMemory
+	publisher     *publisher // who the peer is; nil: nobody, or nobody remembers
 
 	ended          chan struct{} // closed when the connection is being closed, or lost
 	endOnce        sync.Once
@@ -51,15 +54,16 @@ type End struct {
 	batch          batch     // reader only
 	idleCalls      sync.Pool // of *call
 	idleServed     sync.Pool // of *served
-	callOutlets    outlets[*geminio.Call]
-	publishOutlets outlets[*geminio.Publish]
+	callOutlets    outlet.Outlets[*geminio.Call]
+	publishOutlets outlet.Outlets[*geminio.Publish]
 
 	mu sync.Mutex
 	// mu guards
 	accepted  acceptQueue
-	callbacks int          // streams whose callbacks run
+	callbacks int          // goroutines of callbacks that ConnOffline waits for
 	offliner  *wait.Waiter // ConnOffline, waiting for them
 	offline   bool         // ConnOffline is under way
+	link      linkNews
 }
 
 var (
@@ -91,7 +95,10 @@ func New(c Conn, cfg Config) *End {
 	}
 	e.owed.kick = c.Kick
 	e.setCredit()
-	e.callOutlets.ended, e.publishOutlets.ended = e.ended, e.ended
+	e.callOutlets.Ended, e.publishOutlets.Ended = e.ended, e.ended
+	if cfg.Publishers != nil && peer.Publisher != ([16]byte{}) {
+		e.publisher = cfg.Publishers.attach(peer.Publisher, time.Now())
+	}
 	e.mux = multiplexer.New(c, e, muxConfig(limits, *peer, e.budget, cfg.WriteQueue))
 	return e
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/multiplexer"
 	"github.com/singchia/geminio/options"
 	"github.com/singchia/geminio/packet"
 	"github.com/singchia/geminio/pkg/credit"
@@ -53,6 +54,10 @@ func (s *Stream) handleMessage(h packet.Header, payload []byte) error {
 	if int(r.CustomLen)+int(r.DataLen) > e.cfg.Limits.MaxBody {
 		return errContentTooLarge
 	}
+	publisher := s.publisherOf(&r)
+	if publisher != nil {
+		publisher.reclaim(s, r.ID)
+	}
 	announced := h.Flags&packet.FlagMORE != 0
 	cost := packet.MessageCost(len(r.Topic), int(r.CustomLen), int(r.DataLen))
 
@@ -78,6 +83,13 @@ func (s *Stream) handleMessage(h packet.Header, payload []byte) error {
 			redelivered: r.Flags&packet.MessageRedelivered != 0,
 		},
 		receipt: receipt{stream: s, id: r.ID, cost: cost},
+	}
+	if publisher != nil {
+		if was, said := publisher.admit(m); was != unseen {
+			s.repeated(m, was, said, memory)
+			return nil
+		}
+		m.receipt.publisher = publisher
 	}
 	m.received = &m.receipt
 	if string(r.Topic) != in.lastTopic {
@@ -159,8 +171,9 @@ func (s *Stream) handleMessageBody(id uint64, part []byte, last bool) error {
 	return nil
 }
 
-// handleMessageCancel drops a message that waits or arrives.
-func (s *Stream) handleMessageCancel(id uint64) {
+// dropMessage drops a message that waits or arrives: the publisher has
+// withdrawn it, or it comes on another session.
+func (s *Stream) dropMessage(id uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := s.in
@@ -173,7 +186,19 @@ func (s *Stream) handleMessageCancel(id uint64) {
 	} else if m = in.queue.take(id); m == nil {
 		return
 	}
+	if p := m.receipt.publisher; p != nil {
+		p.forget(m)
+	}
 	s.taken(m)
+}
+
+// hand is for m, which the application gets. mu is held.
+func (s *Stream) hand(m *receivedMessage) *receivedMessage {
+	if p := m.receipt.publisher; p != nil {
+		p.hand(m)
+	}
+	s.taken(m)
+	return m
 }
 
 // taken gives back what m took: the application has it, or nobody. mu is held.
@@ -210,7 +235,7 @@ func (s *Stream) Receive(ctx context.Context) (geminio.Message, error) {
 		if deadline := m.receipt.deadline; !deadline.IsZero() {
 			left := time.Until(deadline)
 			if left <= 0 {
-				s.expireMessage(m)
+				_ = m.decide(refused, packet.CodeExpired, "") // the next Receive tells of the end
 				continue
 			}
 			m.timeout = left
@@ -220,22 +245,13 @@ func (s *Stream) Receive(ctx context.Context) (geminio.Message, error) {
 	}
 }
 
-// expireMessage tells the publisher that nobody received m in time.
-func (s *Stream) expireMessage(m *receivedMessage) {
-	if m.cnss == options.CnssAtMostOnce {
-		return
-	}
-	_ = s.acknowledge(&m.receipt, packet.CodeExpired, "") // the next Receive tells of the end
-}
-
 // nextMessage takes the message that has waited longest.
 func (s *Stream) nextMessage(ctx context.Context) (*receivedMessage, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := s.inbox()
 	if m := in.queue.pop(); m != nil {
-		s.taken(m)
-		return m, nil
+		return s.hand(m), nil
 	}
 	if s.over != 0 {
 		return nil, io.EOF
@@ -261,8 +277,7 @@ func (s *Stream) nextMessage(ctx context.Context) (*receivedMessage, error) {
 			return nil, err
 		}
 		if m := in.queue.pop(); m != nil {
-			s.taken(m)
-			return m, nil
+			return s.hand(m), nil
 		}
 		if s.over != 0 {
 			return nil, io.EOF
@@ -271,7 +286,8 @@ func (s *Stream) nextMessage(ctx context.Context) (*receivedMessage, error) {
 }
 
 // closeInbox is for a stream that is over: what waits stays for Receive, but
-// counts no more. mu is held.
+// counts no more. Where the publisher may come back with another session, what
+// it then publishes again is received there. mu is held.
 func (s *Stream) closeInbox() {
 	in := s.in
 	if in == nil {
@@ -280,6 +296,16 @@ func (s *Stream) closeInbox() {
 		return
 	}
 	in.free(in.granted)
+	if p := s.end.publisher; p != nil && s.isDefault() {
+		if m := in.arriving; m != nil && m.receipt.publisher == p {
+			p.forget(m)
+		}
+		keep := s.over == multiplexer.ClosedByPeer
+		if !keep {
+			in.queue.drop(func(m *receivedMessage) bool { return m.receipt.publisher == p })
+		}
+		p.leave(s, keep)
+	}
 	in.arriving = nil
 	in.window.Consume(in.window.Unread())
 	in.window.Close()

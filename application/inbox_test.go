@@ -338,3 +338,22 @@ func TestMessageQueueDropsGapsAndKeepsOrder(t *testing.T) {
 	}
 	assert.LessOrEqual(t, cap(q.slots), 16)
 }
+
+func TestMessageQueueFindsIdsOfBothKinds(t *testing.T) {
+	var q messageQueue
+	for _, id := range []uint64{5, sequenceBit | 1, sequenceBit | 2, 6, sequenceBit | 3, 9} {
+		m := &receivedMessage{}
+		m.receipt.id = id
+		q.push(m)
+	}
+	assert.Equal(t, uint64(5), q.pop().receipt.id)
+	assert.Nil(t, q.take(5), "those behind it stand at the same place")
+	for _, id := range []uint64{sequenceBit | 2, 6, sequenceBit | 1, 9} {
+		assert.Equal(t, id, q.take(id).receipt.id)
+		assert.Nil(t, q.take(id))
+	}
+	assert.Equal(t, 1, q.len())
+	q.drop(func(m *receivedMessage) bool { return m.receipt.id == sequenceBit|3 })
+	assert.Zero(t, q.len())
+	assert.Nil(t, q.pop())
+}

@@ -33,12 +33,13 @@ type message struct {
 
 // A receipt is what a received message knows of its publication.
 type receipt struct {
-	exchange // of the verdict
-	stream   *Stream
-	id       uint64    // of the exchange
-	deadline time.Time // after which nobody wants it, zero without one
-	cost     int       // of the window; 0: it was granted
-	body     *incoming // nil: the content came in the frame
+	exchange  // of the verdict
+	stream    *Stream
+	id        uint64     // of the exchange
+	publisher *publisher // in whose sequence id is; nil: it is one of stream
+	deadline  time.Time  // after which nobody wants it, zero without one
+	cost      int        // of the window; 0: it was granted
+	body      *incoming  // nil: the content came in the frame
 
 	mu      sync.Mutex
 	verdict verdict // guarded by mu
@@ -108,8 +109,10 @@ func (m *message) decide(v verdict, code packet.Code, text string) error {
 	if r == nil || m.cnss == options.CnssAtMostOnce {
 		return nil
 	}
-	if err := r.stream.orEOF(errHalted); err == io.EOF {
-		return io.EOF
+	if r.publisher == nil {
+		if err := r.stream.orEOF(errHalted); err == io.EOF {
+			return io.EOF
+		}
 	}
 	r.mu.Lock()
 	before := r.verdict
@@ -119,7 +122,7 @@ func (m *message) decide(v verdict, code packet.Code, text string) error {
 	r.mu.Unlock()
 	switch before {
 	case undecided:
-		return r.stream.acknowledge(r, code, text)
+		return r.tell(code, text)
 	case v:
 		return nil
 	default:
@@ -127,8 +130,24 @@ func (m *message) decide(v verdict, code packet.Code, text string) error {
 	}
 }
 
-// acknowledge queues a verdict. It waits for room; the end of the stream ends
-// that with io.EOF.
+// tell has the publisher told of the verdict: one that is remembered over its
+// sessions by the session that waits for it now, or else by a later one.
+func (r *receipt) tell(code packet.Code, text string) error {
+	if r.publisher == nil {
+		return r.stream.acknowledge(r, code, text)
+	}
+	asker, known := r.publisher.decide(r.id, code, text)
+	if !known {
+		return r.stream.acknowledge(r, code, text)
+	}
+	if asker != nil {
+		_ = asker.acknowledge(r, code, text) // where it ends first, a later session asks again
+	}
+	return nil
+}
+
+// acknowledge queues the verdict on r. It waits for room; the end of the stream
+// ends that with io.EOF.
 func (s *Stream) acknowledge(r *receipt, code packet.Code, text string) error {
 	s.mu.Lock()
 	if s.over != 0 {

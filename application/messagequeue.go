@@ -12,9 +12,12 @@ type messageQueue struct {
 	gaps  int // slots whose message was withdrawn
 }
 
+// A messageSlot is a place in the queue. The ids of a stream rise, and so do
+// those that have the sequenceBit, each for themselves: a slot can be found by
+// the newest of its kind.
 type messageSlot struct {
-	id uint64
-	m  *receivedMessage // nil: withdrawn
+	id, sequence uint64           // the newest of either kind, up to here
+	m            *receivedMessage // nil: withdrawn
 }
 
 func (q *messageQueue) len() int { return len(q.slots) - q.head - q.gaps }
@@ -23,7 +26,16 @@ func (q *messageQueue) push(m *receivedMessage) {
 	if len(q.slots) == cap(q.slots) && q.head > len(q.slots)/2 {
 		q.compact()
 	}
-	q.slots = append(q.slots, messageSlot{m.receipt.id, m})
+	slot := messageSlot{m: m}
+	if n := len(q.slots); n > q.head {
+		slot.id, slot.sequence = q.slots[n-1].id, q.slots[n-1].sequence
+	}
+	if m.receipt.id&sequenceBit == 0 {
+		slot.id = m.receipt.id
+	} else {
+		slot.sequence = m.receipt.id
+	}
+	q.slots = append(q.slots, slot)
 }
 
 // pop takes the message that came first, nil if there is none.
@@ -49,8 +61,13 @@ func (q *messageQueue) pop() *receivedMessage {
 // not, it may miss it, and the message is delivered though nobody waits for it.
 func (q *messageQueue) take(id uint64) *receivedMessage {
 	used := q.slots[q.head:]
-	i, found := slices.BinarySearchFunc(used, id, func(s messageSlot, id uint64) int { return cmp.Compare(s.id, id) })
-	if !found || used[i].m == nil {
+	i, found := slices.BinarySearchFunc(used, id, func(s messageSlot, id uint64) int {
+		if id&sequenceBit != 0 {
+			return cmp.Compare(s.sequence, id)
+		}
+		return cmp.Compare(s.id, id)
+	})
+	if !found || used[i].m == nil || used[i].m.receipt.id != id {
 		return nil
 	}
 	m := used[i].m
@@ -60,6 +77,16 @@ func (q *messageQueue) take(id uint64) *receivedMessage {
 		q.compact()
 	}
 	return m
+}
+
+// drop takes out those that are unwanted.
+func (q *messageQueue) drop(unwanted func(*receivedMessage) bool) {
+	for i := range q.slots[q.head:] {
+		if s := &q.slots[q.head+i]; s.m != nil && unwanted(s.m) {
+			s.m = nil
+		}
+	}
+	q.compact()
 }
 
 // compact drops the gaps and what was popped.

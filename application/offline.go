@@ -28,7 +28,8 @@ func (e *End) markEnded() {
 	e.mu.Unlock()
 }
 
-// callbackBegins and callbackReturns count the streams whose callbacks run.
+// callbackBegins and callbackReturns count the goroutines that run callbacks
+// for which ConnOffline waits.
 func (e *End) callbackBegins() {
 	e.mu.Lock()
 	e.callbacks++
@@ -50,6 +51,9 @@ func (e *End) HandleClose(uint16, string) { e.goOffline(e.conn.Offline) }
 // HandleClosed says that the connection has ended, for good.
 func (e *End) HandleClosed(error) {
 	e.work.Close()
+	if e.publisher != nil {
+		e.cfg.Publishers.detach(e.publisher, time.Now())
+	}
 	e.goOffline(func() {})
 }
 
@@ -101,6 +105,7 @@ func (e *End) awaitCallbacks() {
 		case <-timer.C:
 			e.mu.Lock()
 			e.offliner = nil
+			e.link.untold = 0 // ConnOffline is the last to be called
 			e.mu.Unlock()
 			w.Put()
 			return

@@ -16,6 +16,7 @@ const (
 	owesMessagesBlocked                  // BLOCKED of stream
 	owesGrant                            // GRANT of body
 	owesRegisterAck                      // REGISTER_ACK of stream, id, code
+	owesVerdict                          // MESSAGE_ACK of stream, id, code, text, for a message of cost
 	owesCallCredit                       // CREDIT_CALL
 	owesRequestsBlocked                  // BLOCKED for requests
 	owesResponsesBlocked                 // BLOCKED for answers
@@ -29,6 +30,8 @@ type debt struct {
 	body   *announced
 	id     uint64
 	code   packet.Code
+	text   string
+	cost   int
 }
 
 // owed is what the flusher must append before its next batch.
@@ -107,6 +110,8 @@ func (e *End) pay(d *debt, now time.Time, rtt time.Duration) {
 		e.composeGrant(d.body)
 	case owesRegisterAck:
 		d.stream.composeRegisterAck(d)
+	case owesVerdict:
+		d.stream.composeVerdict(d)
 	case owesCallCredit:
 		e.queue.take(now, rtt, func(c packet.CreditCall) {
 			e.appendControl(packet.TypeCreditCall, nil, packet.AppendCreditCall(nil, c))

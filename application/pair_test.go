@@ -9,6 +9,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -20,8 +21,9 @@ import (
 	"github.com/singchia/geminio/packet"
 )
 
-// pair returns both Ends of a real connection over a and b.
-func pair(t testing.TB, a, b net.Conn, limits options.Limits) (client, server *End) {
+// pair returns both Ends of a real connection over a and b; with may change
+// what the server's is made of.
+func pair(t testing.TB, a, b net.Conn, limits options.Limits, with ...func(*Config)) (client, server *End) {
 	t.Helper()
 	limits, err := limits.WithDefaults()
 	require.NoError(t, err)
@@ -44,12 +46,16 @@ func pair(t testing.TB, a, b net.Conn, limits options.Limits) (client, server *E
 	require.NoError(t, err)
 	s := <-done
 	require.NoError(t, s.err)
-	start := func(c *conn.Conn) *End {
-		e := New(c, Config{Limits: limits, Peer: c.Peer(), ClientID: c.ClientID(), Meta: c.Meta()})
+	start := func(c *conn.Conn, with ...func(*Config)) *End {
+		cfg := Config{Limits: limits, Peer: c.Peer(), ClientID: c.ClientID(), Meta: c.Meta()}
+		for _, f := range with {
+			f(&cfg)
+		}
+		e := New(c, cfg)
 		c.Start(e.Mux())
 		return e
 	}
-	return start(c), start(s.c)
+	return start(c), start(s.c, with...)
 }
 
 // tcp returns both ends of a loopback connection.
@@ -159,6 +165,110 @@ func TestMessagesOfAllSizesKeepTheirOrder(t *testing.T) {
 	}
 	for range n {
 		assert.NoError(t, get(t, done).Error)
+	}
+}
+
+// A publisher whose sessions are lost in the middle of anything sends what is
+// open again; receivers decide early, late, or on the next session.
+func TestEffectivelyOnceIsReceivedOnceOverManyLostSessions(t *testing.T) {
+	const n, inFlight = 400, 100
+	ps, random := NewPublishers(), rand.New(rand.NewPCG(3, 4))
+	var mu sync.Mutex
+	received := make(map[uint64]int)
+	var late []geminio.Message
+	var receivers sync.WaitGroup
+	receive := func(server *End) {
+		defer receivers.Done()
+		for i := 0; ; i++ {
+			m, err := server.Receive(background)
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			received[m.ID()]++
+			keep := i%3 == 0
+			if keep {
+				late = append(late, m)
+			}
+			mu.Unlock()
+			if !keep {
+				assert.NoError(t, m.Done())
+			}
+		}
+	}
+	type outcome struct {
+		seq uint64
+		err error
+	}
+	open, next, sessions := map[uint64]bool{}, uint64(1), 0
+	for ; len(open) > 0 || next <= n; sessions++ {
+		require.Less(t, sessions, 500)
+		a, b := net.Pipe()
+		client, server := pair(t, a, b, options.Limits{MessageWindow: 4 << 10}, of(ps))
+		receivers.Add(1)
+		go receive(server)
+		outcomes, failed := make(chan outcome, n), false
+		started := 0
+		start := func(seq uint64) {
+			size := []int{0, 100, 3000, 20 << 10}[seq%4]
+			msg := client.NewMessage(make([]byte, size), withCnss(options.CnssAtEffectiveOnce)).(*message)
+			msg.id = seq
+			err := client.StartPublish(background, msg, 0, Again{ID: seq, Redelivered: open[seq]}, func(err error) { outcomes <- outcome{seq, err} })
+			open[seq] = true
+			if err != nil {
+				failed = true
+			} else {
+				started++
+			}
+		}
+		mu.Lock()
+		decided := late
+		late = nil
+		mu.Unlock()
+		cut := make(chan struct{})
+		go func() {
+			defer close(cut)
+			for _, m := range decided { // of the sessions before
+				assert.NoError(t, m.Done())
+			}
+			<-client.ended
+		}()
+		budget := random.IntN(40)
+		for seq := uint64(1); seq < next && !failed; seq++ {
+			if open[seq] {
+				start(seq)
+			}
+		}
+		for ; next <= n && len(open) < inFlight && budget > 0 && !failed; next, budget = next+1, budget-1 {
+			start(next)
+		}
+		for wanted := random.IntN(20); wanted > 0 && started > 0; wanted-- {
+			select {
+			case o := <-outcomes:
+				started--
+				if o.err == nil {
+					delete(open, o.seq)
+				}
+			case <-time.After(20 * time.Millisecond):
+				wanted = 1 // the rest is decided later
+			}
+		}
+		a.Close()
+		get(t, cut)
+		for ; started > 0; started-- {
+			if o := get(t, outcomes); o.err == nil {
+				delete(open, o.seq)
+			} else {
+				assert.ErrorIs(t, o.err, geminio.ErrSessionLost)
+			}
+		}
+		<-server.ended
+	}
+	receivers.Wait()
+	t.Logf("%d sessions", sessions)
+	assert.Len(t, received, n)
+	for seq, times := range received {
+		assert.Equal(t, 1, times, "%d", seq)
 	}
 }
 

@@ -60,14 +60,14 @@ func (s *Stream) outbox() *outbox {
 // Publish sends msg, and waits for the verdict of the receiving application
 // unless msg is to be delivered at most once.
 func (s *Stream) Publish(ctx context.Context, msg geminio.Message, opts ...*options.PublishOptions) error {
-	timeout, err := s.checkPublish(ctx, msg, opts)
-	if err != nil {
+	timeout := publishTimeout(msg, opts)
+	if err := s.check(ctx, timeout, msg.Topic(), msg); err != nil {
 		return err
 	}
 	p := s.end.patience(ctx, timeout)
 	defer p.stop()
 	pub := new(publication)
-	err = s.sendMessage(pub, msg, &p)
+	err := s.sendMessage(pub, msg, Again{}, &p)
 	if pub.w == nil {
 		return err // it never began
 	}
@@ -79,21 +79,21 @@ func (s *Stream) Publish(ctx context.Context, msg geminio.Message, opts ...*opti
 	return s.endPublish(pub, &p, err)
 }
 
-// checkPublish does what needs no peer, and returns the timeout.
-func (s *Stream) checkPublish(ctx context.Context, msg geminio.Message, opts []*options.PublishOptions) (time.Duration, error) {
-	timeout := msg.Timeout()
+// publishTimeout returns the timeout of a publication: that of opts goes before
+// msg's.
+func publishTimeout(msg geminio.Message, opts []*options.PublishOptions) time.Duration {
 	if len(opts) > 0 {
 		if t := options.MergePublishOptions(opts...).Timeout; t != nil {
-			timeout = *t
+			return *t
 		}
 	}
-	return timeout, s.orEOF(s.check(ctx, timeout, msg.Topic(), msg))
+	return msg.Timeout()
 }
 
 // sendMessage makes pub known and queues msg with all of its content. Where
 // that did not begin, pub.w is nil.
-func (s *Stream) sendMessage(pub *publication, msg geminio.Message, p *patience) error {
-	o, err := s.beginPublish(pub, msg, p)
+func (s *Stream) sendMessage(pub *publication, msg geminio.Message, again Again, p *patience) error {
+	o, err := s.beginPublish(pub, msg, again, p)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func (s *Stream) sendMessage(pub *publication, msg geminio.Message, p *patience)
 }
 
 // beginPublish waits for the turn to publish and makes pub known.
-func (s *Stream) beginPublish(pub *publication, msg geminio.Message, p *patience) (*outbox, error) {
+func (s *Stream) beginPublish(pub *publication, msg geminio.Message, again Again, p *patience) (*outbox, error) {
 	w := s.end.mux.Waiter()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,10 +157,16 @@ func (s *Stream) beginPublish(pub *publication, msg geminio.Message, p *patience
 	}
 	o.turn.Remove(w)
 	o.busy = true
-	o.lastID++
 	pub.w, pub.topic = w, msg.Topic()
-	pub.fields = packet.MessageFields{ID: o.lastID, MessageID: msg.ID(), Cnss: uint8(msg.Cnss())}
-	o.publications[o.lastID] = pub
+	pub.fields = packet.MessageFields{ID: again.ID | sequenceBit, MessageID: msg.ID(), Cnss: uint8(msg.Cnss())}
+	if again.ID == 0 {
+		o.lastID++
+		pub.fields.ID = o.lastID
+	}
+	if again.Redelivered {
+		pub.fields.Flags = packet.MessageRedelivered
+	}
+	o.publications[pub.fields.ID] = pub
 	return o, nil
 }
 

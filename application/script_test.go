@@ -68,8 +68,12 @@ func play(t *testing.T, with ...func(*Config)) *script {
 // lose ends the connection without a farewell.
 func (p *script) lose() {
 	p.c.mu.Lock()
+	lost := p.c.dead
 	p.c.dead = true
 	p.c.mu.Unlock()
+	if lost {
+		return
+	}
 	p.e.mux.HandleClosed(geminio.ErrSessionLost)
 }
 

@@ -266,3 +266,29 @@ func TestChannelNobodyReadsLosesItsCompletionsFiveSecondsAfterTheEnd(t *testing.
 		}
 	})
 }
+
+func TestConnOfflineWaitsASecondForConnSuspendedAndIsTheLast(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		calls, release := make(chan string, 100), make(chan struct{})
+		p := play(t, func(c *Config) {
+			c.ConnSuspended = func() { calls <- "suspended"; <-release }
+			c.ConnResumed = func() { calls <- "resumed" }
+			c.ConnOffline = func() { calls <- "offline" }
+		})
+		p.e.Suspended()
+		p.e.Resumed()
+		assert.Equal(t, "suspended", <-calls)
+		p.lose()
+		time.Sleep(time.Second - time.Nanosecond)
+		synctest.Wait()
+		none(t, calls)
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		assert.Equal(t, "offline", <-calls)
+		close(release)
+		p.e.Suspended()
+		p.e.Resumed()
+		synctest.Wait()
+		none(t, calls)
+	})
+}

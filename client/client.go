@@ -56,11 +56,7 @@ func NewEndWithConn(conn net.Conn, opts ...*EndOptions) (geminio.End, error) {
 
 // newEnd makes nc an End, or closes nc.
 func (s *setup) newEnd(nc net.Conn) (geminio.End, error) {
-	var wanted uint64
-	if s.opts.ClientID != nil {
-		wanted = *s.opts.ClientID
-	}
-	c, err := conn.Client(nc, s.connConfig(), wanted, s.opts.Meta)
+	c, err := conn.Client(nc, s.connConfig(), s.wantedID(), s.opts.Meta)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package client
 import (
 	"github.com/singchia/geminio/application"
 	"github.com/singchia/geminio/conn"
+	"github.com/singchia/geminio/delegate"
 )
 
 func (s *setup) connConfig() conn.Config {
@@ -35,6 +36,9 @@ func (s *setup) endConfig(c *conn.Conn, h *hooks) application.Config {
 	if s.opts.Delegate != nil {
 		cfg.Dialogues = h
 		cfg.RemoteRegistration = h.remoteRegistration
+	}
+	if _, ok := s.opts.Delegate.(delegate.SuspendDelegate); ok {
+		cfg.ConnSuspended, cfg.ConnResumed = h.suspended, h.resumed
 	}
 	return cfg
 }

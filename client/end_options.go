@@ -53,6 +53,9 @@ type EndOptions struct {
 	// Heartbeat is the interval of the beat; 0 or less is the default, 20 s.
 	// The smaller one of both sides counts.
 	Heartbeat time.Duration
+	// LazyDial says whether the constructor of a RetryEnd returns before there
+	// is a connection. It means nothing to other Ends.
+	LazyDial bool
 }
 
 // NewEndOptions returns EndOptions with nothing set.
@@ -108,9 +111,14 @@ func (opt *EndOptions) SetLimits(limits options.Limits) { opt.Limits = limits }
 // intervals and 5 s is taken for dead.
 func (opt *EndOptions) SetHeartbeat(interval time.Duration) { opt.Heartbeat = interval }
 
+// SetLazyDial makes the constructor of a RetryEnd return at once, without a
+// connection: it goes on trying to get one, and whatever needs one waits. The
+// first session is no EndReOnline.
+func (opt *EndOptions) SetLazyDial() { opt.LazyDial = true }
+
 // MergeEndOptions returns new options with, of each field, the last that is
-// set in opts; RemoteMethodCheck is that of the last opt, Limits are taken as
-// a whole. Nil opts are skipped. The result shares with opts only what the
+// set in opts; RemoteMethodCheck and LazyDial are those of the last opt, Limits
+// are taken as a whole. Nil opts are skipped. The result shares with opts only what the
 // interfaces and LocalMethods point to.
 func MergeEndOptions(opts ...*EndOptions) *EndOptions {
 	return options.Merge(opts, (*EndOptions).overlay)
@@ -139,4 +147,5 @@ func (opt *EndOptions) overlay(on *EndOptions) {
 	on.WriteBufferSize = cmp.Or(opt.WriteBufferSize, on.WriteBufferSize)
 	on.Limits = cmp.Or(opt.Limits, on.Limits)
 	on.Heartbeat = cmp.Or(opt.Heartbeat, on.Heartbeat)
+	on.LazyDial = opt.LazyDial
 }

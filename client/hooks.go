@@ -40,6 +40,12 @@ func (h *hooks) online(end delegate.ConnDescriber) error {
 	return h.err
 }
 
+// decline says that ConnOnline will not be called, because of err.
+func (h *hooks) decline(err error) {
+	h.err = err
+	close(h.decided)
+}
+
 // offline calls ConnOffline, if ConnOnline agreed.
 func (h *hooks) offline() {
 	<-h.decided
@@ -48,6 +54,17 @@ func (h *hooks) offline() {
 	}
 	if err := h.try("ConnOffline", func() error { return h.delegate.ConnOffline(h.end) }); err != nil {
 		h.log.Debugf("client %d: ConnOffline: %v", h.end.ClientID(), err)
+	}
+}
+
+// suspended and resumed tell a delegate that wants to know of connections.
+func (h *hooks) suspended() { h.aboutConn(delegate.SuspendDelegate.ConnSuspended) }
+func (h *hooks) resumed()   { h.aboutConn(delegate.SuspendDelegate.ConnResumed) }
+
+func (h *hooks) aboutConn(tell func(delegate.SuspendDelegate, delegate.ConnDescriber)) {
+	<-h.decided
+	if d, ok := h.delegate.(delegate.SuspendDelegate); ok && h.err == nil {
+		tell(d, h.end)
 	}
 }
 

@@ -24,3 +24,11 @@ func newSetup(opts []*EndOptions) (*setup, error) {
 	}
 	return &setup{opts: o, limits: limits, log: logger}, nil
 }
+
+// wantedID is the id that the program asks for, 0 for none.
+func (s *setup) wantedID() uint64 {
+	if s.opts.ClientID == nil {
+		return 0
+	}
+	return *s.opts.ClientID
+}

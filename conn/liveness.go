@@ -47,9 +47,12 @@ type prognosis struct {
 // next tells what is to be done at now, and when to look again.
 func (l *liveness) next(now time.Time, v vitals) prognosis {
 	left := l.silence() - now.Sub(v.heard)
-	p := prognosis{
-		missed: l.beats && now.Sub(l.beat) >= l.interval+l.interval/2,
-		again:  l.interval,
+	p := prognosis{again: l.interval}
+	if l.beats {
+		due := l.interval + l.interval/2 - now.Sub(l.beat)
+		if p.missed = due <= 0; !p.missed {
+			p.again = min(p.again, due)
+		}
 	}
 	switch {
 	case v.waiting.IsZero():

@@ -19,8 +19,8 @@ func TestLivenessAsData(t *testing.T) {
 		now         time.Duration
 		want        prognosis
 	}{
-		{"all is well", true, 0, 0, never, never, 0, 2 * s, prognosis{again: 2 * s}},
-		{"a beat is not missed yet", true, 3 * s, 0, never, never, 0, 3*s - 1, prognosis{again: 2 * s}},
+		{"all is well", true, 0, 0, never, never, 0, 2 * s, prognosis{again: s}},
+		{"a beat is not missed yet", true, 3 * s, 0, never, never, 0, 3*s - 1, prognosis{again: time.Millisecond}},
 		{"a beat is missed", true, 3 * s, 0, never, never, 0, 3 * s, prognosis{missed: true, again: 2 * s}},
 		{"who does not beat misses none", false, 3 * s, 0, never, never, 0, 3 * s, prognosis{again: 2 * s}},
 		{"silent for a while", false, 0, 0, never, never, 0, 7*s + s/2, prognosis{again: s + s/2}},

@@ -3,9 +3,10 @@ package server
 import (
 	"github.com/singchia/geminio/application"
 	"github.com/singchia/geminio/conn"
+	"github.com/singchia/geminio/delegate"
 )
 
-func (s *setup) connConfig(beat func()) conn.Config {
+func (s *setup) connConfig(h *handshake) conn.Config {
 	return conn.Config{
 		Log:              s.log,
 		Timer:            s.opts.Timer,
@@ -13,12 +14,16 @@ func (s *setup) connConfig(beat func()) conn.Config {
 		HandshakeTimeout: s.limits.HandshakeTimeout,
 		Offer:            application.Offer(s.limits),
 		PacketFactory:    s.opts.PacketFactory,
-		Beat:             beat,
+		Beat:             func() { s.hooks.heartbeat(h.desc) },
+		Grace:            s.grace,
+		Instance:         s.sessions.instance,
+		Suspended:        h.suspended,
+		Resumed:          h.resumed,
 	}
 }
 
-// endConfig is the configuration of the End on c, whose ConnOffline is offline.
-func (s *setup) endConfig(c *conn.Conn, offline func()) application.Config {
+// endConfig is the configuration of the End on c.
+func (s *setup) endConfig(c *conn.Conn, h *handshake) application.Config {
 	cfg := application.Config{
 		Log:               s.log,
 		Limits:            s.limits,
@@ -28,7 +33,8 @@ func (s *setup) endConfig(c *conn.Conn, offline func()) application.Config {
 		Meta:              c.Meta(),
 		ReadQueue:         s.opts.ReadBufferSize,
 		WriteQueue:        s.opts.WriteBufferSize,
-		ConnOffline:       offline,
+		ConnOffline:       h.offline,
+		Publishers:        s.sessions.publishers,
 		LocalMethods:      s.opts.LocalMethods,
 		RemoteMethods:     s.opts.RemoteMethods,
 		RemoteMethodCheck: s.opts.RemoteMethodCheck,
@@ -38,6 +44,10 @@ func (s *setup) endConfig(c *conn.Conn, offline func()) application.Config {
 	if d := s.opts.Delegate; d != nil {
 		cfg.Dialogues = d
 		cfg.RemoteRegistration = d.RemoteRegistration
+	}
+	if d, ok := s.opts.Delegate.(delegate.SuspendDelegate); ok {
+		cfg.ConnSuspended = func() { d.ConnSuspended(h.desc) }
+		cfg.ConnResumed = func() { d.ConnResumed(h.desc) }
 	}
 	return cfg
 }

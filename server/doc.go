@@ -3,12 +3,24 @@
 // one connection.
 //
 // An End comes about in this order: the client says what it wants; the
-// delegate's GetClientID decides its id; an End that has this id gives way, if
-// the delegate says that it is the same client; the delegate's ConnOnline
-// agrees; the client is told; the methods that the options name are registered
-// on both sides; the End is returned. An error on the way refuses the client,
-// with the error's text. ConnOffline is called once for each ConnOnline that
-// agreed.
+// delegate's Authenticate or a TLS certificate tell who it is; the delegate's
+// GetClientID decides its id; an End that has this id gives way, if it is that
+// of the same client; the delegate's ConnOnline agrees; the client is told; the
+// methods that the options name are registered on both sides; the End is
+// returned. An error on the way refuses the client, with the error's text.
+// ConnOffline is called once for each ConnOnline that agreed.
+//
+// The session of an End outlives its connection, if the client is made for
+// that: when the connection is lost, the session waits for the client to come
+// back, 30 s by default, and goes on over the new connection as if nothing had
+// been. Neither the delegate nor AcceptEnd hears of it.
+//
+// A newcomer takes the place of an End that has its id where both are the same
+// client: by what Authenticate returned, else by the key of a verified
+// certificate, else because GetClientID granted both the id. Of an End of whom
+// none of these tells, it takes the place if GetClientID granted the id, or if
+// the session waits for its client. ConnOffline of the old then comes before
+// ConnOnline of the new. All others get geminio.ErrClientIDInUse.
 //
 // Options may be shared by any number of listeners and Ends and are not
 // changed.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -61,7 +62,18 @@ type EndOptions struct {
 	Heartbeat time.Duration
 	// HandshakeErrors says whether AcceptEnd returns handshakes that failed.
 	HandshakeErrors bool
+	// ResumeGrace is how long a session that lost its connection waits for its
+	// client to come back; 0: it ends with its connection. If nil, 30 s.
+	ResumeGrace *time.Duration
+	// Sessions is what the Ends know of others. If nil, those of a listener
+	// know of each other, and the one of NewEndWithConn of nobody.
+	Sessions *Sessions
 }
+
+const (
+	defaultResumeGrace = 30 * time.Second
+	maxResumeGrace     = 24 * time.Hour
+)
 
 // NewEndOptions returns EndOptions with nothing set.
 func NewEndOptions() *EndOptions { return &EndOptions{} }
@@ -131,6 +143,29 @@ func (opt *EndOptions) SetClosedStreamFunc(fn func(geminio.Stream)) { opt.Closed
 // are logged at debug, and AcceptEnd returns finished Ends alone.
 func (opt *EndOptions) SetHandshakeErrors(on bool) { opt.HandshakeErrors = on }
 
+// SetResumeGrace sets how long a session that lost its connection waits for its
+// client, which goes on with it if it is a RetryEnd: 30 s by default, at most
+// 24 h; 0 ends sessions with their connections. The constructor fails with
+// other values. NewEndWithConn heeds it only with SetSessions.
+func (opt *EndOptions) SetResumeGrace(grace time.Duration) { opt.ResumeGrace = &grace }
+
+// SetSessions sets what the Ends know of others: with the same Sessions, ids
+// are unique, and a session that began through one listener or NewEndWithConn
+// goes on through another.
+func (opt *EndOptions) SetSessions(sessions *Sessions) { opt.Sessions = sessions }
+
+// resumeGrace is the grace to use.
+func (opt *EndOptions) resumeGrace() (time.Duration, error) {
+	if opt.ResumeGrace == nil {
+		return defaultResumeGrace, nil
+	}
+	grace := *opt.ResumeGrace
+	if grace < 0 || grace > maxResumeGrace {
+		return 0, fmt.Errorf("resume grace %v is not between 0 and %v", grace, maxResumeGrace)
+	}
+	return grace, nil
+}
+
 // MergeEndOptions returns new options with, of each field, the last that is
 // set in opts; RemoteMethodCheck and HandshakeErrors are those of the last opt,
 // Limits are taken as a whole. Nil opts are skipped. The result shares with
@@ -166,4 +201,8 @@ func (opt *EndOptions) overlay(on *EndOptions) {
 	on.Limits = cmp.Or(opt.Limits, on.Limits)
 	on.Heartbeat = cmp.Or(opt.Heartbeat, on.Heartbeat)
 	on.HandshakeErrors = opt.HandshakeErrors
+	if opt.ResumeGrace != nil {
+		on.SetResumeGrace(*opt.ResumeGrace)
+	}
+	on.Sessions = cmp.Or(opt.Sessions, on.Sessions)
 }

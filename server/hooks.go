@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"runtime/debug"
@@ -34,30 +33,25 @@ type hooks struct {
 	log      log.Logger
 }
 
-// identify decides the id of a client and holds it. What the delegate grants
-// is the client's identity: whoever has the id is the same client. Everybody
-// else gets an id that is free.
-func (h hooks) identify(ctx context.Context, r *registry, fixed *uint64, wanted uint64, meta []byte) (*holder, error) {
-	if h.delegate != nil {
-		var granted uint64
-		err := h.try("GetClientID", func() (err error) {
-			granted, err = h.delegate.GetClientID(wanted, meta)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
-		if granted != 0 {
-			return r.takeOver(ctx, granted)
-		}
+// clientID asks for the id of a client; 0 leaves it to the library.
+func (h hooks) clientID(wanted uint64, meta []byte) (granted uint64, err error) {
+	if h.delegate == nil {
+		return 0, nil
 	}
-	if fixed != nil && *fixed != 0 {
-		wanted = *fixed
+	err = h.try("GetClientID", func() (err error) {
+		granted, err = h.delegate.GetClientID(wanted, meta)
+		return err
+	})
+	return granted, err
+}
+
+// authorizeResume asks whether the session of old may go on over nc.
+func (h hooks) authorizeResume(old *describer, nc net.Conn) error {
+	d, ok := h.delegate.(delegate.ResumeAuthorizer)
+	if !ok {
+		return nil
 	}
-	if wanted != 0 {
-		return r.claim(wanted)
-	}
-	return r.allocate(), nil
+	return h.try("AuthorizeResume", func() error { return d.AuthorizeResume(old, nc) })
 }
 
 func (h hooks) online(d *describer) error {

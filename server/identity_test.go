@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/conn"
 	"github.com/singchia/geminio/delegate"
 )
 
@@ -43,7 +44,7 @@ func TestNewcomerWaitsForTheOldEndsConnOffline(t *testing.T) {
 	l := listen(t, o)
 	rec.connOffline = func(d delegate.ConnDescriber) error {
 		if string(d.Meta()) == "old" {
-			_, err := l.(*listener).setup.registry.claim(7)
+			_, err := claim(l.(*listener).setup.sessions, 7)
 			offline <- err
 			<-hold
 		}
@@ -144,14 +145,16 @@ func TestDelegatesIDGoesBeforeTheServersOwn(t *testing.T) {
 }
 
 func TestWaitForAnEndThatIsReplacedEndsWithTheListener(t *testing.T) {
-	s, err := newSetup([]*EndOptions{quiet()})
+	s, err := newSetup([]*EndOptions{quiet()}, true)
 	require.NoError(t, err)
-	_, err = s.registry.claim(7)
+	s.hooks.delegate = newRecorder()
+	_, err = claim(s.sessions, 7)
 	require.NoError(t, err)
-	rec := newRecorder()
-	h := hooks{delegate: rec, log: s.log}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err = h.identify(ctx, s.registry, nil, 7, nil)
-	assert.Equal(t, geminio.ErrClientIDInUse, err)
+	h := &handshake{
+		setup: s, ctx: ctx, in: &conn.Incoming{ClientID: 7},
+		who: func() (identity, error) { return nobody, nil },
+	}
+	assert.Equal(t, geminio.ErrClientIDInUse, h.admit())
 }

@@ -35,7 +35,7 @@ type Listener interface {
 	// accepted by the delegate, has an id, and the methods that the options
 	// ask for are registered on both sides. Handshakes run side by side, so
 	// that no client holds up another; Ends come in the order in which they
-	// were finished.
+	// were finished. A client that goes on with a session makes no new End.
 	//
 	// A connection that does not become an End is dropped and logged at debug
 	// level. With SetHandshakeErrors(true) AcceptEnd returns its error too, as
@@ -50,7 +50,9 @@ type Listener interface {
 
 	// Close ends accepting, and with it all that AcceptEnd has not returned:
 	// handshakes and Ends, in the background. Ends that it has returned live
-	// on. It may be called again and then returns nil.
+	// on; one that loses its connection waits for its client as before, who can
+	// come back only through another listener with the same Sessions. Close may
+	// be called again and then returns nil.
 	Close() error
 
 	// Addr returns the address of the listener below.
@@ -68,7 +70,7 @@ type listener struct {
 	room        sync.Cond   // accept waits for: one of the counts below has fallen
 	ready       sync.Cond   // AcceptEnd waits for: finished is not empty, or err is set
 	newcomers   []*newcomer // connections whose client has not yet done its part, oldest first
-	connections int         // all that were accepted and are not over
+	connections int         // all that were accepted and are not over; a session that waits for its client has none
 	failures    uint64      // connections that did not become an End
 	finished    []outcome
 	err         error // why there will be nothing more
@@ -248,15 +250,19 @@ func (l *listener) fail(err error) {
 	l.mu.Unlock()
 }
 
-// serve makes one connection an End. It may block as long as the delegate
-// does, and without limit for the methods that the client has to register; it
-// ends with the connection, which Close ends.
+// serve makes one connection an End, or hands it to the session that it goes on
+// with. It may block as long as the delegate does, and without limit for the
+// methods that the client has to register; it ends with the connection, which
+// Close ends.
 func (l *listener) serve(nc net.Conn, s *newcomer) {
 	stop := context.AfterFunc(l.ctx, func() { nc.Close() })
 	remote := nc.RemoteAddr()
 
-	end, err := l.setup.handshake(l.ctx, nc, func() { l.heard(s) }, l.gone)
+	end, err := l.setup.shake(l.ctx, nc, func() { l.heard(s) }, l.gone)
 	stop()
+	if err == ErrSessionResumed {
+		return
+	}
 	if err != nil {
 		l.heard(s)
 		l.gone()

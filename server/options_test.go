@@ -107,10 +107,10 @@ func TestLimitsAreOfferedToThePeerAndKeptHere(t *testing.T) {
 	o.SetLimits(limits)
 	o.SetHeartbeat(time.Hour)
 	o.SetBufferSize(5, 6)
-	s, err := newSetup([]*EndOptions{o})
+	s, err := newSetup([]*EndOptions{o}, true)
 	require.NoError(t, err)
 
-	cc := s.connConfig(nil)
+	cc := s.connConfig(&handshake{})
 	assert.Equal(t, time.Minute, cc.HandshakeTimeout)
 	assert.Equal(t, time.Hour, cc.Heartbeat)
 	assert.Equal(t, packet.Hello{
@@ -121,7 +121,7 @@ func TestLimitsAreOfferedToThePeerAndKeptHere(t *testing.T) {
 		MaxBody:       80000,
 	}, cc.Offer)
 
-	ac := s.endConfig(&conn.Conn{}, nil)
+	ac := s.endConfig(&conn.Conn{}, &handshake{})
 	assert.Equal(t, 5, ac.ReadQueue)
 	assert.Equal(t, 80000, ac.Limits.MaxBody)
 }

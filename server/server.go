@@ -2,6 +2,7 @@ package server
 
 import (
 	"net"
+	"time"
 
 	"github.com/jumboframes/armorigo/log"
 	"github.com/singchia/geminio/options"
@@ -9,9 +10,10 @@ import (
 
 // Listen listens on the address of the named network ("tcp", "unix" and the
 // other stream networks of net.Listen) and makes every connection an End. It
-// fails as net.Listen does, or where the limits in opts contradict each other.
+// fails as net.Listen does, or where limits or the grace in opts are not
+// possible.
 func Listen(network, address string, opts ...*EndOptions) (Listener, error) {
-	s, err := newSetup(opts)
+	s, err := newSetup(opts, true)
 	if err != nil {
 		return nil, err
 	}
@@ -24,10 +26,9 @@ func Listen(network, address string, opts ...*EndOptions) (Listener, error) {
 
 // NewListener is Listen on a listener that the caller made, of whatever kind:
 // TLS, in memory, handed over by the system. It becomes the Listener's, which
-// closes it; where NewListener fails, for the limits in opts, it is closed at
-// once.
+// closes it; where NewListener fails, for opts, it is closed at once.
 func NewListener(ln net.Listener, opts ...*EndOptions) (Listener, error) {
-	s, err := newSetup(opts)
+	s, err := newSetup(opts, true)
 	if err != nil {
 		ln.Close()
 		return nil, err
@@ -41,14 +42,27 @@ type setup struct {
 	limits   options.Limits
 	log      log.Logger
 	hooks    hooks
-	registry *registry
+	sessions *Sessions
+	grace    time.Duration // how long a session waits for its client; 0: it does not
 }
 
-func newSetup(opts []*EndOptions) (*setup, error) {
+// newSetup resolves opts. Where many is false, what they make is one End.
+func newSetup(opts []*EndOptions, many bool) (*setup, error) {
 	o := MergeEndOptions(opts...)
 	limits, err := o.Limits.WithDefaults()
 	if err != nil {
 		return nil, err
+	}
+	grace, err := o.resumeGrace()
+	if err != nil {
+		return nil, err
+	}
+	sessions := o.Sessions
+	if sessions == nil {
+		sessions = NewSessions()
+		if !many {
+			grace = 0 // nobody else knows the session
+		}
 	}
 	logger := o.Log
 	if logger == nil {
@@ -57,6 +71,6 @@ func newSetup(opts []*EndOptions) (*setup, error) {
 	return &setup{
 		opts: o, limits: limits, log: logger,
 		hooks:    hooks{delegate: o.Delegate, log: logger},
-		registry: newRegistry(),
+		sessions: sessions, grace: grace,
 	}, nil
 }

@@ -16,43 +16,107 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/conn"
 	"github.com/singchia/geminio/options"
 )
 
 func TestTakeoverGivesUpAfterFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRegistry()
-		old, err := r.claim(7)
+		s := NewSessions()
+		old, err := claim(s, 7)
 		require.NoError(t, err)
-		old.attach(func() {})
+		online(old, newFakeSession(1))
 
 		start := time.Now()
-		_, err = r.takeOver(context.Background(), 7)
+		_, err = s.hold(context.Background(), 7, granted)
 		assert.Equal(t, geminio.ErrClientIDInUse, err)
 		assert.Equal(t, takeoverTime, time.Since(start))
 
 		old.release()
-		_, err = r.takeOver(context.Background(), 7)
+		_, err = s.hold(context.Background(), 7, granted)
 		assert.NoError(t, err)
 	})
 }
 
 func TestHolderIsReplacedOnceHoweverManyComeNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRegistry()
-		old, err := r.claim(7)
+		s := NewSessions()
+		old, err := claim(s, 7)
 		require.NoError(t, err)
-		replaced := 0
-		old.attach(func() { replaced++ })
+		f := online(old, newFakeSession(1))
 		ctx, cancel := context.WithCancel(context.Background())
 		for range 3 {
-			takeOver(ctx, r, 7)
+			takeOver(ctx, s, 7)
 		}
 		synctest.Wait() // all of them wait for it to be gone
-		assert.Equal(t, 1, replaced)
+		assert.Len(t, f.ends, 1)
 		cancel()
 		synctest.Wait()
 		old.release()
+	})
+}
+
+func TestWhoComesBackBeforeTheEndRunsWaitsForIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSessions()
+		h, err := claim(s, 7)
+		require.NoError(t, err)
+		f := newFakeSession(1)
+		look := func() <-chan result[*holder] {
+			return background(func() (*holder, error) { return s.find(context.Background(), f.id, 7), nil })
+		}
+		found := look() // its client may have its answer already
+		synctest.Wait()
+		assert.Empty(t, found)
+		h.begin(&describer{}, f, ignore)
+		synctest.Wait()
+		assert.Empty(t, found)
+		h.run()
+		assert.Same(t, h, (<-found).v)
+		h.end()
+		h.release()
+
+		h, err = claim(s, 7)
+		require.NoError(t, err)
+		found = look()
+		synctest.Wait()
+		h.release() // refused
+		assert.Nil(t, (<-found).v)
+
+		_, err = claim(s, 7)
+		require.NoError(t, err)
+		start := time.Now()
+		assert.Nil(t, (<-look()).v)
+		assert.Equal(t, takeoverTime, time.Since(start))
+	})
+}
+
+func TestSessionWaitsForItsClientAsLongAsItsGrace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rec := newRecorder()
+		o := quiet()
+		o.SetDelegate(rec)
+		p := newPipes()
+		l, err := NewListener(p, o)
+		require.NoError(t, err)
+		r := roam(t, p.dial, "me", 7)
+		far, err := l.AcceptEnd()
+		require.NoError(t, err)
+		rec.expect(t, "ask 7 me", "online me")
+		cut := func(wait time.Duration) {
+			r.cut()
+			synctest.Wait()
+			time.Sleep(wait)
+			synctest.Wait()
+		}
+		cut(defaultResumeGrace - 1)
+		r.goesOn(far)
+		rec.nothing(t)
+		cut(defaultResumeGrace)
+		rec.expect(t, "offline me")
+		_, err = far.Read(make([]byte, 1))
+		assert.ErrorIs(t, err, conn.ErrGrace)
+		require.NoError(t, l.Close())
 	})
 }
 

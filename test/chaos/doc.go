@@ -22,8 +22,10 @@
 // reset at once may fail to be dialled.
 //
 // What happens to a connection beyond its script is done through its [Link]:
-// Inject brings a fault now, Stats counts. [Random] writes scripts from a seed.
-// Scripts print as Go, so that one that a test printed can be pasted into it.
+// Inject brings a fault now, Stats counts. [Random] writes scripts from a seed,
+// [Cuts] those of connections that follow each other, and [Seed] prints a seed
+// with how to repeat it. Scripts print as Go, so that one that a test printed can
+// be pasted into it.
 //
 // # The wire
 //

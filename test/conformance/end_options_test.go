@@ -62,6 +62,8 @@ func setServerOptions() *server.EndOptions {
 	opt.SetLimits(options.Limits{MaxStreams: 5})
 	opt.SetHeartbeat(time.Second)
 	opt.SetHandshakeErrors(true)
+	opt.SetResumeGrace(time.Minute)
+	opt.SetSessions(server.NewSessions())
 	return opt
 }
 
@@ -111,6 +113,14 @@ func TestMergedEndOptionsTakeTheLastValue(t *testing.T) {
 	assert.False(t, merged.RemoteMethodCheck)
 	assert.Equal(t, setClientOptions().Meta, first.Meta, "what is merged is not changed")
 	assert.EqualValues(t, 7, *first.ClientID)
+
+	served, off := setServerOptions(), server.NewEndOptions()
+	off.SetResumeGrace(0)
+	off.SetSessions(server.NewSessions())
+	mergedServed := server.MergeEndOptions(served, off)
+	assert.Zero(t, *mergedServed.ResumeGrace)
+	assert.Same(t, off.Sessions, mergedServed.Sessions)
+	assert.Equal(t, time.Minute, *served.ResumeGrace)
 }
 
 func TestOptionsMayBeChangedOnceTheyWereMerged(t *testing.T) {
@@ -130,7 +140,9 @@ func TestOptionsMayBeChangedOnceTheyWereMerged(t *testing.T) {
 	served.RemoteMethods[0] = "X"
 	served.LocalMethods[0] = nil
 	*served.ClientID = 9
+	*served.ResumeGrace = 0
 	assert.Equal(t, []string{"a", "b"}, mergedServed.RemoteMethods)
 	assert.Equal(t, "c", mergedServed.LocalMethods[0].Method)
 	assert.EqualValues(t, 7, *mergedServed.ClientID)
+	assert.Equal(t, time.Minute, *mergedServed.ResumeGrace)
 }

@@ -1,27 +1,34 @@
-package application
+// Package outlet delivers outcomes to channels of the user, whose readers may
+// lag behind, without ever waiting for them.
+package outlet
 
 import (
 	"sync"
 	"time"
 )
 
-// lastChance is how long the reader of a channel may take for each completion
-// once the End has ended.
+// lastChance is how long the reader of a channel may take for each outcome
+// once Ended is closed.
 const lastChance = 5 * time.Second
 
-// An outlets delivers completions to the channels of their callers, never
-// waiting for a reader: what a channel has no room for is handed on in order
-// by a goroutine that lives while there is something left.
-type outlets[T any] struct {
-	ended <-chan struct{} // closed when the End has ended
+// Outlets delivers outcomes to the channels of their callers: what a channel
+// has no room for is handed on in order by a goroutine that lives while there
+// is something left. The zero value is ready for use; it waits for readers for
+// ever. All methods may be called concurrently.
+type Outlets[T any] struct {
+	// Ended is closed when nothing more is to come: then a reader has 5 s for
+	// each outcome, before the rest of its channel is dropped. It is set before
+	// the first Deliver, or nil for never.
+	Ended <-chan struct{}
 
 	mu sync.Mutex
 	// mu guards
 	waiting map[chan T]*[]T // channels with a goroutine, and what it has left
 }
 
-// deliver sends v to ch, now or later. A ch that its owner has closed loses it.
-func (o *outlets[T]) deliver(ch chan T, v T) {
+// Deliver sends v to ch, now or later, and never blocks. What is delivered to
+// one channel keeps its order. A channel that its owner has closed loses v.
+func (o *Outlets[T]) Deliver(ch chan T, v T) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if queue := o.waiting[ch]; queue != nil {
@@ -55,9 +62,9 @@ func trySend[T any](ch chan T, v T) (sent bool) {
 }
 
 // handOn sends what is queued for ch. It waits for the reader of ch, and ends
-// when the queue is empty, or when the End has ended and nobody has read for
+// when the queue is empty, or when Ended is closed and nobody has read for
 // lastChance.
-func (o *outlets[T]) handOn(ch chan T, queue *[]T) {
+func (o *Outlets[T]) handOn(ch chan T, queue *[]T) {
 	for {
 		o.mu.Lock()
 		if len(*queue) == 0 {
@@ -78,7 +85,7 @@ func (o *outlets[T]) handOn(ch chan T, queue *[]T) {
 }
 
 // send waits until ch has taken v. It returns false when nobody will take it.
-func (o *outlets[T]) send(ch chan T, v T) (sent bool) {
+func (o *Outlets[T]) send(ch chan T, v T) (sent bool) {
 	defer func() {
 		if recover() != nil {
 			sent = false // ch is closed
@@ -87,7 +94,7 @@ func (o *outlets[T]) send(ch chan T, v T) (sent bool) {
 	select {
 	case ch <- v:
 		return true
-	case <-o.ended:
+	case <-o.Ended:
 	}
 	timer := time.NewTimer(lastChance)
 	defer timer.Stop()
