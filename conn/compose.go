@@ -82,6 +82,9 @@ func (s *session) composeNew(now time.Time) (bulk bool) {
 	s.queueFarewells()
 	s.composeFrom(&s.control, math.MaxInt)
 
+	if s.bulk.bytes()+s.messages.bytes() > 0 && (s.replayRoom() == 0 || s.flow.inFlight() >= s.flow.replay) {
+		s.flow.full = true
+	}
 	if len(s.out.pieces) > 0 {
 		s.flow.composed(now, bulkStart, bytes, s.pos)
 		s.control.wake()

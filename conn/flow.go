@@ -48,6 +48,7 @@ type flow struct {
 	// of it where the session survives its transport, else stream bytes over a
 	// long path.
 	replay int
+	full   bool // that limit has held something back since the last ACK
 
 	lastCall  time.Time // when a call or message was composed
 	lastProbe time.Time
@@ -174,15 +175,17 @@ func (f *flow) ack(now time.Time, pos uint64) {
 	if f.round.open && pos >= f.round.until {
 		f.round.open = false
 		f.roundDone(now.Sub(f.round.began), pos-f.round.from, now)
+		f.grow()
 	}
 }
 
-// grow raises the replay limit where the path takes more than that in a round
-// trip. full says that the limit is what holds bytes back.
-func (f *flow) grow(full bool) {
-	if full && f.rtt >= near && 2*f.rate*f.rtt.Seconds() > float64(f.replay) {
+// grow raises the replay limit where that held something back and the path
+// takes as much in a round trip.
+func (f *flow) grow() {
+	if f.full && f.rtt >= near && 2*f.rate*f.rtt.Seconds() > float64(f.replay) {
 		f.replay = min(2*f.replay, replayMost)
 	}
+	f.full = false
 }
 
 // reattached says that the bytes go another way from now on: what was measured

@@ -203,3 +203,33 @@ func TestARoundLowersTheRoundTripAndNeverRaisesIt(t *testing.T) {
 	f.ack(at(20*time.Second), 2*roundLeast)
 	require.Equal(t, 300*time.Microsecond, f.rtt, "an ACK may have waited")
 }
+
+func TestTheReplayLimitGrowsWithAPathThatTakesMore(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		rtt   time.Duration
+		full  bool
+		grows bool
+	}{
+		{"long and fat", 100 * time.Millisecond, true, true},
+		{"long and fat, and nothing was held back", 100 * time.Millisecond, false, false},
+		{"near", near - 1, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			f := flow{rtt: tt.rtt, rttAt: at(0), replay: replayLeast, full: tt.full}
+			now, pos := at(0), uint64(0)
+			for range 40 { // each round trip as much as may be
+				f.composed(now, pos, f.replay, pos+uint64(f.replay))
+				pos += uint64(f.replay)
+				f.full = tt.full
+				now = now.Add(tt.rtt)
+				f.ack(now, pos)
+			}
+			want := replayLeast
+			if tt.grows {
+				want = replayMost
+			}
+			require.Equal(t, want, f.replay)
+		})
+	}
+}
