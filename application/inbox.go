@@ -183,13 +183,29 @@ func (s *Stream) dropMessage(id uint64) {
 	m := in.arriving
 	if m != nil && m.receipt.id == id {
 		in.arriving = nil
-	} else if m = in.queue.take(id); m == nil {
+	} else if m = s.waitingMessage(id); m != nil {
+		in.queue.remove(m)
+	} else {
 		return
 	}
 	if p := m.receipt.publisher; p != nil {
 		p.forget(m)
 	}
 	s.taken(m)
+}
+
+// waitingMessage returns the message id that waits for Receive, nil if there is
+// none. mu is held.
+func (s *Stream) waitingMessage(id uint64) *receivedMessage {
+	if p := s.end.publisher; p != nil && s.isDefault() && id&sequenceBit != 0 {
+		if m := p.waits(id); m != nil {
+			if m.receipt.stream != s {
+				return nil
+			}
+			return m
+		}
+	}
+	return s.in.queue.find(id)
 }
 
 // hand is for m, which the application gets. mu is held.

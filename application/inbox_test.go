@@ -303,6 +303,15 @@ func TestEndOfAStreamGivesEverythingBack(t *testing.T) {
 	assert.GreaterOrEqual(t, p.e.budget.Left(), before)
 }
 
+// take takes the message id out of q, if it is there.
+func take(q *messageQueue, id uint64) *receivedMessage {
+	m := q.find(id)
+	if m != nil {
+		q.remove(m)
+	}
+	return m
+}
+
 func TestMessageQueueDropsGapsAndKeepsOrder(t *testing.T) {
 	var q messageQueue
 	push := func(ids ...uint64) {
@@ -313,14 +322,14 @@ func TestMessageQueueDropsGapsAndKeepsOrder(t *testing.T) {
 		}
 	}
 	assert.Nil(t, q.pop())
-	assert.Nil(t, q.take(1))
+	assert.Nil(t, take(&q, 1))
 	push(1, 2, 3, 4, 5, 6)
 	assert.Equal(t, uint64(1), q.pop().receipt.id)
 	for _, id := range []uint64{2, 4, 6} {
-		assert.Equal(t, id, q.take(id).receipt.id)
-		assert.Nil(t, q.take(id))
+		assert.Equal(t, id, take(&q, id).receipt.id)
+		assert.Nil(t, take(&q, id))
 	}
-	assert.Nil(t, q.take(1))
+	assert.Nil(t, take(&q, 1))
 	assert.Equal(t, 2, q.len())
 	assert.LessOrEqual(t, len(q.slots), 5, "gaps are not kept for ever")
 	push(7)
@@ -330,7 +339,7 @@ func TestMessageQueueDropsGapsAndKeepsOrder(t *testing.T) {
 	assert.Nil(t, q.pop())
 	assert.Zero(t, q.len())
 	push(8)
-	assert.NotNil(t, q.take(8))
+	assert.NotNil(t, take(&q, 8))
 	assert.Nil(t, q.pop())
 	for i := range uint64(1000) {
 		push(i + 10)
@@ -347,13 +356,39 @@ func TestMessageQueueFindsIdsOfBothKinds(t *testing.T) {
 		q.push(m)
 	}
 	assert.Equal(t, uint64(5), q.pop().receipt.id)
-	assert.Nil(t, q.take(5), "those behind it stand at the same place")
+	assert.Nil(t, take(&q, 5), "those behind it stand at the same place")
 	for _, id := range []uint64{sequenceBit | 2, 6, sequenceBit | 1, 9} {
-		assert.Equal(t, id, q.take(id).receipt.id)
-		assert.Nil(t, q.take(id))
+		assert.Equal(t, id, take(&q, id).receipt.id)
+		assert.Nil(t, take(&q, id))
 	}
 	assert.Equal(t, 1, q.len())
 	q.drop(func(m *receivedMessage) bool { return m.receipt.id == sequenceBit|3 })
 	assert.Zero(t, q.len())
 	assert.Nil(t, q.pop())
+}
+
+// A peer may let go of several that it publishes at once in any order.
+func TestMessageOfAPublisherIsFoundWhateverItsPlaceInTheQueue(t *testing.T) {
+	ps := NewPublishers()
+	p, now := play(t, of(ps)), play(t, of(ps))
+	for _, seq := range []uint64{9, 3, 7, 1, 8} {
+		p.again(seq)
+	}
+	p.takes(9)
+	for _, seq := range []uint64{1, 8, 3} {
+		now.again(seq)
+		now.takes(seq)
+	}
+	p.takes(7)
+	p.empty()
+}
+
+func TestSessionWithdrawsOnlyWhatCameOnIt(t *testing.T) {
+	ps := NewPublishers()
+	p, other := play(t, of(ps)), play(t, of(ps))
+	other.again(1)
+	p.again(2)
+	p.must(packet.TypeCancel, 0, 1, packet.AppendCancel(nil, packet.Cancel{Kind: packet.BodyMessage, ID: 1 | sequenceBit}))
+	p.takes(2)
+	other.takes(1)
 }

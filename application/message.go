@@ -36,6 +36,7 @@ type receipt struct {
 	exchange  // of the verdict
 	stream    *Stream
 	id        uint64     // of the exchange
+	slot      int        // where it waits in the inbox
 	publisher *publisher // in whose sequence id is; nil: it is one of stream
 	deadline  time.Time  // after which nobody wants it, zero without one
 	cost      int        // of the window; 0: it was granted

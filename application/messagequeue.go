@@ -26,6 +26,7 @@ func (q *messageQueue) push(m *receivedMessage) {
 	if len(q.slots) == cap(q.slots) && q.head > len(q.slots)/2 {
 		q.compact()
 	}
+	m.receipt.slot = len(q.slots)
 	slot := messageSlot{m: m}
 	if n := len(q.slots); n > q.head {
 		slot.id, slot.sequence = q.slots[n-1].id, q.slots[n-1].sequence
@@ -57,9 +58,10 @@ func (q *messageQueue) pop() *receivedMessage {
 	return nil
 }
 
-// take takes the message id out. It relies on ids that rise; where a peer's do
-// not, it may miss it, and the message is delivered though nobody waits for it.
-func (q *messageQueue) take(id uint64) *receivedMessage {
+// find returns the message id, nil if there is none. It relies on ids that rise;
+// where a peer's do not, it may miss it, and the message is delivered though
+// nobody waits for it.
+func (q *messageQueue) find(id uint64) *receivedMessage {
 	used := q.slots[q.head:]
 	i, found := slices.BinarySearchFunc(used, id, func(s messageSlot, id uint64) int {
 		if id&sequenceBit != 0 {
@@ -70,13 +72,16 @@ func (q *messageQueue) take(id uint64) *receivedMessage {
 	if !found || used[i].m == nil || used[i].m.receipt.id != id {
 		return nil
 	}
-	m := used[i].m
-	used[i].m = nil
+	return used[i].m
+}
+
+// remove takes m, which waits, out.
+func (q *messageQueue) remove(m *receivedMessage) {
+	q.slots[m.receipt.slot].m = nil
 	q.gaps++
-	if q.gaps > len(used)/2 {
+	if q.gaps > (len(q.slots)-q.head)/2 {
 		q.compact()
 	}
-	return m
 }
 
 // drop takes out those that are unwanted.
@@ -95,6 +100,7 @@ func (q *messageQueue) compact() {
 	for _, s := range q.slots[q.head:] {
 		if s.m != nil {
 			q.slots[n] = s
+			s.m.receipt.slot = n
 			n++
 		}
 	}

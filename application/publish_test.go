@@ -93,14 +93,23 @@ func TestPublishInFlightLearnsWhetherItMayHaveArrived(t *testing.T) {
 			}
 			done := p.publish(background, p.e.Stream, "data", 0)
 			p.nextMessage()
-			p.e.mux.Close()
+			p.lose()
 			var callError *geminio.CallError
 			require.ErrorAs(t, get(t, done), &callError)
 			assert.Equal(t, !stuck, callError.MaybeExecuted)
-			assert.Equal(t, net.ErrClosed, callError.Err)
+			assert.Equal(t, geminio.ErrSessionLost, callError.Err)
 			assert.True(t, p.e.Publish(background, p.e.NewMessage(nil)) == io.EOF)
 		})
 	}
+}
+
+func TestPublishThatIsQueuedWhenThisSideClosesMayStillArrive(t *testing.T) {
+	p := play(t)
+	p.c.hold(packet.Messages)
+	done := p.publish(background, p.e.Stream, "data", 0)
+	p.nextMessage()
+	p.e.mux.Close()
+	assert.Equal(t, &geminio.CallError{Err: net.ErrClosed, MaybeExecuted: true}, get(t, done))
 }
 
 func TestPublishRefusesLocallyWhatCannotBeSent(t *testing.T) {

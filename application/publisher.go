@@ -114,16 +114,11 @@ func (p *publisher) advance(seq uint64) {
 	p.newest = seq
 }
 
-// waitsElsewhere returns the stream, other than s, in whose inbox the message
-// waits, nil if there is none.
-func (p *publisher) waitsElsewhere(s *Stream, seq uint64) *Stream {
+// waits returns the message seq while it is in an inbox, nil if it is in none.
+func (p *publisher) waits(seq uint64) *receivedMessage {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m := p.pending[seq].waiting
-	if m == nil || m.receipt.stream == s {
-		return nil
-	}
-	return m.receipt.stream
+	return p.pending[seq].waiting
 }
 
 // hand says that the application gets m. The stream's mu is held.

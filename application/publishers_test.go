@@ -29,6 +29,7 @@ func TestPublisherIsRememberedTenMinutesBeyondItsLastEnd(t *testing.T) {
 	assert.True(t, ps.knows(id, now), "which says that an End is about to come")
 	now = now.Add(rememberedFor - 1)
 	assert.Same(t, p, ps.attach(id, now))
+	assert.Zero(t, ps.idle.Len())
 	ps.detach(p, now)
 	assert.False(t, ps.knows(id, now.Add(rememberedFor)))
 	assert.Empty(t, ps.known)

@@ -17,8 +17,8 @@ func (s *Stream) publisherOf(m *packet.Message) *publisher {
 // reclaim takes the message seq, which comes on s, out of the inbox of another
 // session, if it waits there: it is delivered on s instead. No lock is held.
 func (p *publisher) reclaim(s *Stream, seq uint64) {
-	if other := p.waitsElsewhere(s, seq); other != nil {
-		other.dropMessage(seq)
+	if m := p.waits(seq); m != nil && m.receipt.stream != s {
+		m.receipt.stream.dropMessage(seq)
 	}
 }
 

@@ -73,9 +73,11 @@ func (s *Stream) cause() error {
 }
 
 // ended returns the error of an exchange that the end of the stream has
-// stopped. The stream is over, so nothing of x changes any more.
+// stopped. The stream is over, so nothing of x changes any more. What is queued
+// when this side closes is still sent; after a loss nothing is, and a peer that
+// has closed takes nothing that comes later.
 func (s *Stream) ended(x *exchange) error {
-	maybe := x.mark != 0 && s.end.conn.Composed(x.class, x.mark)
+	maybe := x.mark != 0 && (s.over == multiplexer.ClosedHere || s.end.conn.Composed(x.class, x.mark))
 	return &geminio.CallError{Err: s.cause(), MaybeExecuted: maybe}
 }
 

@@ -17,6 +17,18 @@ type direction struct {
 	deadline deadline
 }
 
+// goPast has d catch up with last, before the program goes on with next. If it
+// was not told yet of the loss of a session in which it used d, that comes
+// first, and then next. RetryEnd.mu is held.
+func (d *direction) goPast(last, next *session, of func(*session) *passage) {
+	at := d.at.Load()
+	if p := of(at); p.used.Load() && !p.told.Load() {
+		at.follow(next)
+		return
+	}
+	d.catchUp(last)
+}
+
 // A deadline can be waited for, and moved meanwhile.
 type deadline struct {
 	mu sync.Mutex

@@ -107,7 +107,7 @@ func TestOptionsThatContradictAreTheConstructorsErrorThoughItIsLazy(t *testing.T
 func TestLazyRetryEndIsThereBeforeItsConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {
 		d := &diary{}
-		r := s.client(lazy, wanting7, toldTo(d))
+		r := s.client(lazy, wanting7, toldTo(d), awaitingEcho)
 		defer r.Close()
 		assert.EqualValues(t, 7, r.ClientID())
 		assert.Equal(t, []byte("me"), r.Meta())
@@ -232,9 +232,9 @@ func TestSuspendDelegateIsToldOfEachConnection(t *testing.T) {
 
 func TestLostSessionIsFollowedByAnotherWithAllInForce(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {
-		s.up(mortal)
+		s.up(mortal, serving)
 		d := &diary{}
-		r, far := s.pair(toldTo(d), wanting7, func(o *EndOptions) {
+		r, far := s.pair(toldTo(d), wanting7, awaitingEcho, func(o *EndOptions) {
 			o.SetRegisterLocalRPCs(&geminio.MethodRPC{Method: "local", RPC: echo}, &geminio.MethodRPC{Method: "replaced", RPC: nil})
 		})
 		defer r.Close()
@@ -257,7 +257,6 @@ func TestLostSessionIsFollowedByAnotherWithAllInForce(t *testing.T) {
 		for range 3 {
 			s.cut()
 			far = <-s.ends
-			require.NoError(t, far.Register(ctx, "echo", echo))
 			require.NoError(t, <-inForce)
 			for _, method := range []string{"local", "replaced", "echo"} {
 				rsp, err := far.Call(ctx, method, far.NewRequest([]byte("x")))
@@ -300,15 +299,10 @@ func TestSessionSurvivesItsGraceAndNoLonger(t *testing.T) {
 			d := &diary{}
 			r, far := s.pair(toldTo(d), wanting7)
 			defer r.Close()
-			s.mu.Lock()
-			ln := s.ln
-			s.ln = nil
-			s.mu.Unlock()
+			s.refuse(true)
 			s.cut()
 			time.Sleep(outage)
-			s.mu.Lock()
-			s.ln = ln
-			s.mu.Unlock()
+			s.refuse(false)
 			if outage > 30*time.Second {
 				far = <-s.ends
 			}
@@ -493,7 +487,7 @@ func TestCloseThatIsCutDoesNotWaitForAnotherConnection(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {
 		s.up()
 		r, _ := s.pair()
-		s.conns[0].Stall(true)
+		s.last().Stall(true)
 		closed := background(func() (any, error) { return nil, r.Close() })
 		pending(t, closed)
 		start := time.Now()
@@ -550,6 +544,46 @@ func TestEverythingEndsWithClose(t *testing.T) {
 		assert.Empty(t, r.ListStreams())
 		assert.NoError(t, r.SetDeadline(time.Now()))
 		assert.NotZero(t, r.ClientID())
+	})
+}
+
+func TestCloseOfALivingSessionTellsConnOfflineOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.up()
+		d := &diary{}
+		r, far := s.pair(toldTo(d), wanting7)
+		write(t, r, "bye")
+		require.NoError(t, r.Close())
+		assert.Equal(t, []string{"online 7", "offline 7"}, d.read())
+		assert.Equal(t, "bye", readText(t, far, 3))
+		ended(t, far)
+		require.NoError(t, r.Close())
+		time.Sleep(time.Hour)
+		assert.Empty(t, d.read())
+		assert.Equal(t, 1, s.dialled())
+	})
+}
+
+func TestEndReOnlineMayCloseAndWaitForLaterSessions(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.up(mortal, serving)
+		d := &diary{}
+		r, _ := s.pair(toldTo(d), wanting7, awaitingEcho)
+		var waited, closed atomic.Bool
+		d.reOnline = func(c delegate.ClientDescriber) {
+			if !waited.Swap(true) {
+				s.cut() // and goes on with the session after this one
+				echoes(t, r, "hello")
+				r.Close()
+				closed.Store(true)
+			}
+		}
+		s.cut()
+		time.Sleep(time.Minute)
+		assert.True(t, closed.Load())
+		assert.Equal(t, []string{
+			"online 7", "offline 7", "online 7", "again 7", "offline 7", "online 7", "again 7", "offline 7",
+		}, d.read())
 	})
 }
 

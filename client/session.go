@@ -55,8 +55,8 @@ func newSession() *session {
 	return &session{offline: make(chan struct{}), settled: make(chan struct{}), replaced: make(chan struct{})}
 }
 
-// follow says that n comes after s. What follows s may be replaced by what
-// comes later still. RetryEnd.mu is held.
+// follow says that n comes after s, or instead of what came after s and is over
+// by now. RetryEnd.mu is held.
 func (s *session) follow(n *session) {
 	if s.next.Swap(n) == nil {
 		close(s.replaced)
@@ -161,9 +161,10 @@ func (r *RetryEnd) install(s *session) {
 	before := r.current.Load()
 	s.again = before.conn != nil
 	before.follow(s)
-	for _, c := range r.cursors() {
-		c.at.Load().follow(s) // what lies between is over, and nobody was there
-	}
+	r.receiving.catchUp(before)
+	r.accepting.catchUp(before)
+	r.reading.goPast(before, s, func(s *session) *passage { return &s.reading })
+	r.writing.goPast(before, s, func(s *session) *passage { return &s.writing })
 	r.current.Store(s)
 	r.opened = true
 	r.look() // it may be over already
@@ -172,6 +173,10 @@ func (r *RetryEnd) install(s *session) {
 // A cursor is the session that one kind of operation has got to: where there
 // is something left of one that is over, that comes before the next.
 type cursor struct{ at atomic.Pointer[session] }
+
+// catchUp goes to last, the last session that is over: of those before it
+// nobody has wanted anything while it lived. RetryEnd.mu is held.
+func (c *cursor) catchUp(last *session) { c.at.CompareAndSwap(c.at.Load(), last) }
 
 // move goes from s, which is exhausted, to next, and returns where it is then.
 func (c *cursor) move(s, next *session) *session {

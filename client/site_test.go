@@ -32,18 +32,21 @@ type site struct {
 	t    *testing.T
 	ends chan geminio.End // those accepted
 
-	mu    sync.Mutex
-	ln    *memnet.Listener // nil: nobody listens
-	l     server.Listener
-	conns []*memnet.Conn
-	dials int
-	all   []geminio.End
+	mu      sync.Mutex
+	ln      *memnet.Listener // nil: nobody listens
+	l       server.Listener
+	refuses bool
+	conns   []*memnet.Conn // those not cut
+	dials   int
+	all     []geminio.End
 }
 
 // bubble runs a test with a site in a bubble of synctest.
 func bubble(t *testing.T, f func(t *testing.T, s *site)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
+		watchdog := time.AfterFunc(12*time.Hour, func() { panic("the test waits for ever") })
+		defer watchdog.Stop()
 		s := &site{t: t, ends: make(chan geminio.End, 1000)}
 		defer s.close()
 		f(t, s)
@@ -105,11 +108,25 @@ func (s *site) cut() {
 	synctest.Wait()
 }
 
+// refuse has dials refused, or not any more, whoever listens.
+func (s *site) refuse(on bool) {
+	s.mu.Lock()
+	s.refuses = on
+	s.mu.Unlock()
+}
+
+// last returns the newest connection that was not cut.
+func (s *site) last() *memnet.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conns[len(s.conns)-1]
+}
+
 func (s *site) dial() (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dials++
-	if s.ln == nil {
+	if s.ln == nil || s.refuses {
 		return nil, errRefused
 	}
 	c, err := s.ln.DialConn()

@@ -67,12 +67,11 @@ func (h *handshake) resume() error {
 		return nil
 	}
 	var (
+		found *holder
 		old   *conn.Conn
 		allow func() error
 	)
-	// Who grants no sessions goes on with none either.
-	var found *holder
-	if h.grace > 0 {
+	if h.grace > 0 { // who grants no sessions goes on with none either
 		found = h.sessions.find(h.ctx, id, h.in.ClientID)
 	}
 	if found != nil {

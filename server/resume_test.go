@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"testing"
@@ -12,112 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/singchia/geminio"
-	"github.com/singchia/geminio/application"
 	"github.com/singchia/geminio/client"
 	"github.com/singchia/geminio/conn"
 	"github.com/singchia/geminio/delegate"
 	"github.com/singchia/geminio/options"
 )
-
-// A roamer is a client whose session outlives its connections.
-type roamer struct {
-	*application.End
-	t         *testing.T
-	dial      func() (net.Conn, error)
-	c         *conn.Conn
-	nc        net.Conn
-	suspended chan error
-}
-
-type dialer func() (net.Conn, error)
-
-// over dials l.
-func over(l Listener) dialer {
-	return func() (net.Conn, error) { return net.Dial(l.Addr().Network(), l.Addr().String()) }
-}
-
-// roam connects a client that wants to go by wanted.
-func roam(t *testing.T, dial dialer, name string, wanted uint64) *roamer {
-	t.Helper()
-	r := &roamer{t: t, dial: dial, suspended: make(chan error, 100)}
-	var err error
-	r.nc, err = dial()
-	require.NoError(t, err)
-	limits, err := options.Limits{}.WithDefaults()
-	require.NoError(t, err)
-	offer := application.Offer(limits)
-	offer.Publisher = [16]byte{1}
-	r.c, err = conn.Client(r.nc, conn.Config{
-		Log: newLogbook(), Offer: offer, Resume: true,
-		Suspended: func(cause error) { r.suspended <- cause },
-	}, wanted, []byte(name))
-	require.NoError(t, err)
-	r.End = application.New(r.c, application.Config{
-		Log: newLogbook(), Limits: limits, Peer: r.c.Peer(), ClientID: r.c.ClientID(), Meta: r.c.Meta(),
-	})
-	r.c.Start(r.End.Mux())
-	t.Cleanup(func() {
-		r.Close()
-		r.c.GiveUp(io.EOF)
-		r.nc.Close()
-	})
-	return r
-}
-
-// cut takes the connection from the session.
-func (r *roamer) cut() {
-	r.t.Helper()
-	r.nc.Close()
-	receive(r.t, r.suspended)
-}
-
-// resume goes on over a new connection, and returns what Resume does.
-func (r *roamer) resume() (*conn.Conn, error) {
-	r.t.Helper()
-	nc, err := r.dial()
-	require.NoError(r.t, err)
-	r.nc = nc
-	next, err := r.c.Resume(nc, false)
-	if next != nil {
-		r.t.Cleanup(func() { nc.Close() })
-	}
-	return next, err
-}
-
-// goesOn resumes, and finds that both Ends of the session work.
-func (r *roamer) goesOn(far geminio.End) {
-	r.t.Helper()
-	next, err := r.resume()
-	require.NoError(r.t, err)
-	require.Nil(r.t, next)
-	r.works(far)
-}
-
-// works finds that both Ends reach each other.
-func (r *roamer) works(far geminio.End) {
-	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	echo := func(_ context.Context, req geminio.Request, rsp geminio.Response) { rsp.SetData(req.Data()) }
-	for _, ends := range [][2]geminio.End{{r, far}, {far, r}} {
-		require.NoError(r.t, ends[0].Register(ctx, "echo", echo))
-		rsp, err := ends[1].Call(ctx, "echo", ends[1].NewRequest([]byte("hello")))
-		require.NoError(r.t, err)
-		assert.Equal(r.t, "hello", string(rsp.Data()))
-	}
-}
-
-// away waits until the server has seen that l's session of that id lost its
-// connection.
-func away(t *testing.T, s *Sessions, id uint64) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		h := s.holders[id]
-		return h != nil && h.away
-	}, patience, time.Millisecond)
-}
 
 // suspender is a recorder that is also told of suspensions.
 type suspender struct{ *recorder }
@@ -346,16 +244,13 @@ func TestListenerWithoutTheSessionsBeginsANewOne(t *testing.T) {
 			assert.Equal(t, conn.ErrUnknown, err, "the client would rather find the one that knows it")
 		}
 		accepted := background(l.AcceptEnd)
-		nc, err := over(l)()
-		require.NoError(t, err)
-		next, err := r.c.Resume(nc, true)
+		next, err := r.resumeAt(true)
 		require.NoError(t, err, name)
 		require.NotNil(t, next, name)
 		assert.EqualValues(t, 7, next.ClientID(), name)
 		far := receive(t, accepted)
 		require.NoError(t, far.err, name)
 		assert.EqualValues(t, 7, far.v.ClientID(), name)
-		nc.Close()
 		ended(t, r.End)
 		for _, h := range sessions.all() {
 			h.session.GiveUp(io.EOF)
@@ -371,104 +266,6 @@ func (s *Sessions) all() (all []*holder) {
 		all = append(all, h)
 	}
 	return all
-}
-
-func TestSessionGoesOnForItsIdentityAlone(t *testing.T) {
-	for name, c := range map[string]struct {
-		first, then string
-		goesOn      bool
-	}{
-		"the same":     {"alice", "alice", true},
-		"nobody":       {"", "", true},
-		"another":      {"alice", "bob", false},
-		"nobody again": {"alice", "", false},
-		"a name late":  {"", "alice", false},
-	} {
-		rec := newRecorder()
-		names := make(chan string, 2)
-		names <- c.first
-		names <- c.then
-		o := quiet()
-		o.SetDelegate(&authenticator{rec, func(context.Context, delegate.AuthInfo) (string, error) { return <-names, nil }})
-		l := listen(t, o)
-		r := roam(t, over(l), "me", 7)
-		far := receive(t, background(l.AcceptEnd)).v
-		r.cut()
-		if c.goesOn {
-			r.goesOn(far)
-			continue
-		}
-		rec.expect(t, "ask 7 me", "online me")
-		next, err := r.resume()
-		assert.Nil(t, next, name)
-		assert.Equal(t, geminio.ErrClientIDInUse, err, name)
-		assert.Empty(t, names, "asked once for each connection")
-		rec.expect(t, "ask 7 me") // as a newcomer
-		rec.nothing(t)
-	}
-}
-
-func TestAuthenticateThatRefusesLeavesTheSessionAsItWas(t *testing.T) {
-	refuse := make(chan error, 3)
-	refuse <- nil
-	refuse <- errors.New("not now")
-	o := quiet()
-	o.SetDelegate(&authenticator{newRecorder(), func(context.Context, delegate.AuthInfo) (string, error) { return "alice", <-refuse }})
-	l := listen(t, o)
-	r := roam(t, over(l), "me", 7)
-	receive(t, background(l.AcceptEnd))
-	r.cut()
-	away(t, l.(*listener).setup.sessions, 7)
-	_, err := r.resume()
-	assert.EqualError(t, err, "not now")
-	away(t, l.(*listener).setup.sessions, 7)
-}
-
-// gatekeeper is a recorder that is also asked whether sessions may go on.
-type gatekeeper struct {
-	*recorder
-	authorize func(delegate.ConnDescriber, net.Conn) error
-}
-
-func (g *gatekeeper) AuthorizeResume(old delegate.ConnDescriber, nc net.Conn) error {
-	return g.authorize(old, nc)
-}
-
-func TestAuthorizeResumeSeesBothConnectionsAndMayRefuse(t *testing.T) {
-	type asked struct {
-		old delegate.ConnDescriber
-		nc  net.Conn
-	}
-	seen := make(chan asked, 1)
-	answer := make(chan error, 1)
-	rec := newRecorder()
-	o := quiet()
-	o.SetDelegate(&gatekeeper{rec, func(old delegate.ConnDescriber, nc net.Conn) error {
-		seen <- asked{old, nc}
-		return <-answer
-	}})
-	l := listen(t, o)
-	r := roam(t, over(l), "me", 7)
-	first := r.nc.LocalAddr().String()
-	far := receive(t, background(l.AcceptEnd)).v
-	rec.expect(t, "ask 7 me", "online me")
-	r.cut()
-	answer <- nil
-	r.goesOn(far)
-	a := receive(t, seen)
-	assert.EqualValues(t, 7, a.old.ClientID())
-	assert.Equal(t, first, a.old.RemoteAddr().String())
-	assert.Equal(t, r.nc.LocalAddr().String(), a.nc.RemoteAddr().String())
-
-	r.cut()
-	answer <- errors.New("from there?")
-	accepted := background(l.AcceptEnd)
-	next, err := r.resume()
-	require.NoError(t, err)
-	require.NotNil(t, next, "it may begin anew")
-	assert.EqualValues(t, 7, next.ClientID(), "the id is granted to it, so it takes its own place")
-	rec.expect(t, "ask 7 me", "offline me", "online me")
-	require.NoError(t, receive(t, accepted).err)
 }
 
 func TestSessionThatWaitsTakesNoneOfTheConnections(t *testing.T) {
@@ -504,61 +301,6 @@ func connections(l Listener) int {
 	ln.mu.Lock()
 	defer ln.mu.Unlock()
 	return ln.connections
-}
-
-func TestNewcomerTakesThePlaceOfASessionThatWaits(t *testing.T) {
-	rec := newRecorder()
-	rec.getClientID = func(uint64, []byte) (uint64, error) { return 0, nil }
-	o := quiet()
-	o.SetDelegate(rec)
-	l := listen(t, o)
-	r := roam(t, over(l), "old", 7)
-	far := receive(t, background(l.AcceptEnd)).v
-	_, err := dial(l, "early", wants(7))
-	assert.Equal(t, geminio.ErrClientIDInUse, err)
-	r.cut()
-	away(t, l.(*listener).setup.sessions, 7)
-	connect(t, l, "new", wants(7))
-	rec.expect(t, "ask 7 old", "online old", "ask 7 early", "ask 7 new", "offline old", "online new")
-	_, err = far.Read(make([]byte, 1))
-	assert.ErrorIs(t, err, geminio.ErrSessionLost)
-	assert.ErrorIs(t, err, conn.ErrReplaced)
-}
-
-func TestOldestSessionThatWaitsIsLostToANewerOne(t *testing.T) {
-	rec := newRecorder()
-	o := quiet()
-	o.SetDelegate(rec)
-	o.SetSessions(bounded(1, 1<<20, 10))
-	l := listen(t, o)
-	a := roam(t, over(l), "a", 1)
-	farA := receive(t, background(l.AcceptEnd)).v
-	b := roam(t, over(l), "b", 2)
-	farB := receive(t, background(l.AcceptEnd)).v
-	rec.expect(t, "ask 1 a", "online a", "ask 2 b", "online b")
-	a.cut()
-	away(t, o.Sessions, 1)
-	b.cut()
-	rec.expect(t, "offline a")
-	_, err := farA.Read(make([]byte, 1))
-	assert.ErrorIs(t, err, conn.ErrEvicted)
-	b.goesOn(farB)
-	next, err := a.resume()
-	require.NoError(t, err)
-	assert.NotNil(t, next, "nobody knows its session any more")
-	rec.expect(t, "ask 1 a", "online a")
-}
-
-func TestSessionThatHasNoRoomAtAllEndsAtOnce(t *testing.T) {
-	rec := newRecorder()
-	o := quiet()
-	o.SetDelegate(&suspender{rec})
-	o.SetSessions(bounded(0, 1<<20, 10))
-	l := listen(t, o)
-	r := roam(t, over(l), "me", 7)
-	receive(t, background(l.AcceptEnd))
-	r.cut()
-	rec.expect(t, "ask 7 me", "online me", "suspended me", "offline me")
 }
 
 func TestWhatWasWrittenBeforeACloseIsFetchedLater(t *testing.T) {

@@ -36,12 +36,17 @@ func runClient(ctx context.Context, file string, span time.Duration) (err error)
 	opts := client.NewEndOptions()
 	opts.SetRegisterLocalRPCs(&geminio.MethodRPC{Method: "echo", RPC: echo})
 	opts.SetWaitRemoteRPCs("echo", "send", "hash", "measure")
-	end, err := client.NewEnd("tcp", peer.addr, opts)
+	cutter := newCutter(peer.addr)
+	end, err := client.NewRetryEndWithDialer(cutter.dial, opts)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer end.Close()
 	context.AfterFunc(ctx, func() { end.Close() })
+	go func() {
+		<-peer.ended // it would be dialled for ever
+		end.Close()
+	}()
 
 	// The file goes to a copy, so that the disk takes part as it would.
 	tmp, err := os.CreateTemp("", "geminio-demo-*")
@@ -53,13 +58,21 @@ func runClient(ctx context.Context, file string, span time.Duration) (err error)
 
 	show := newShow()
 	show.say("two processes, one connection: %s", peer.addr)
-	t := &table{}
-	for _, stage := range stages(ctx, end, file, size, tmp, span, t) {
+	t, hash := &table{}, ""
+	all := append(stages(ctx, end, file, size, tmp, span, t), stage{"cuts", size, func(done *atomic.Int64) (err error) {
+		hash, err = cutter.cutCopy(ctx, end, file, size, done)
+		return err
+	}})
+	for _, stage := range all {
 		if err := show.during(stage.name, stage.total, stage.run); err != nil {
 			return fmt.Errorf("%s: %w", stage.name, err)
 		}
 	}
-	return t.print(os.Stdout)
+	if err := t.print(os.Stdout); err != nil {
+		return err
+	}
+	show.say("\nthe file once more, %d cuts, nothing lost: SHA-256 %s", cuts, hash)
+	return nil
 }
 
 // stage is one thing that is shown.

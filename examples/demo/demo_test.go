@@ -72,7 +72,16 @@ func TestTheDemoCarriesEverythingAndPrintsItsTable(t *testing.T) {
 	} {
 		assert.Regexp(t, `(?m)^`+row, table)
 	}
+	assert.Regexp(t, `(?m)^the file once more, 10 cuts, nothing lost: SHA-256 [0-9a-f]{64}\n\z`, table)
 	assert.NotContains(t, string(out), "\x1b", "no terminal, no drawing")
+}
+
+func TestAFileOfAnySizeIsCutTenTimes(t *testing.T) {
+	for _, size := range []int{0, 8} {
+		out, err := command(t, "-file", someFile(t, size), "-d", "1ms").Output()
+		require.NoError(t, err)
+		assert.Contains(t, string(out), ", 10 cuts, nothing lost: SHA-256 ")
+	}
 }
 
 func TestTheDemoFailsClearlyWithoutItsFile(t *testing.T) {

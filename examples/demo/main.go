@@ -1,7 +1,8 @@
 // Command demo shows what one connection between two processes can carry: a
 // file, calls in both directions, acknowledged messages and HTTP. It starts
 // itself again as the server, does everything over one TCP connection on
-// loopback, checks what arrives, and prints rates and latencies.
+// loopback, checks what arrives, and prints rates and latencies. Then it
+// receives the file once more and cuts the connection ten times meanwhile.
 //
 //	go run ./examples/demo [-file F]
 package main

@@ -17,6 +17,9 @@ type peer struct {
 	addr  string
 	cmd   *exec.Cmd
 	stdin io.Closer
+
+	ended chan struct{} // closed when the process has
+	err   error         // how, then
 }
 
 // startPeer starts this program again as the server, and returns when that
@@ -44,7 +47,12 @@ func startPeer(ctx context.Context, span time.Duration) (*peer, error) {
 		_ = stdin.Close()
 		return nil, errors.Join(fmt.Errorf("no address from it: %w", err), cmd.Wait())
 	}
-	return &peer{addr: strings.TrimSpace(line), cmd: cmd, stdin: stdin}, nil
+	p := &peer{addr: strings.TrimSpace(line), cmd: cmd, stdin: stdin, ended: make(chan struct{})}
+	go func() {
+		p.err = cmd.Wait()
+		close(p.ended)
+	}()
+	return p, nil
 }
 
 // wait returns when the process has ended: in order, if the client has closed
@@ -55,10 +63,10 @@ func (p *peer) wait(orderly bool) error {
 	}
 	late := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()
-	err := p.cmd.Wait()
+	<-p.ended
 	_ = p.stdin.Close()
-	if !orderly || err == nil {
+	if !orderly || p.err == nil {
 		return nil // what failed first is what counts
 	}
-	return fmt.Errorf("server: %w", err)
+	return fmt.Errorf("server: %w", p.err)
 }

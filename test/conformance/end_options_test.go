@@ -42,6 +42,7 @@ func setClientOptions() *client.EndOptions {
 	opt.SetBufferSize(8, 9)
 	opt.SetLimits(options.Limits{MaxStreams: 5})
 	opt.SetHeartbeat(time.Second)
+	opt.SetLazyDial()
 	return opt
 }
 

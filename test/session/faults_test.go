@@ -72,7 +72,9 @@ var troubles = []trouble{
 	{"stalled for a while", 10, false, once(chaos.Both, chaos.Stall{For: 1500 * time.Millisecond})},
 	{"delay and jitter", 0, false, always(chaos.Delay{Base: 50 * time.Millisecond, Jitter: 50 * time.Millisecond})},
 	{"bandwidth with a queue", 0, false, always(chaos.Bandwidth{Rate: 256 << 10, Queue: 16 << 10})},
-	{"slices", 0, false, always(chaos.Slice{Max: 7})},
+	{"slices", 0, false, func(*rand.Rand, int) chaos.Script {
+		return chaos.Script{{Fault: chaos.Slice{Max: 7}}, {After: 256 << 10, Fault: chaos.Slice{}}}
+	}},
 	{"slow close", 3, true, func(rnd *rand.Rand, n int) chaos.Script {
 		// The client gives up; the server hears of that when the next connection
 		// has long been there.
@@ -284,7 +286,10 @@ func doMessages(t *testing.T, near, far geminio.End) {
 
 func doStreams(t *testing.T, near, far geminio.End) {
 	atOnce(near, far, func(end, peer geminio.End, way, worker int) {
-		opened, err := end.OpenStream()
+		// Without waiting for the answer: that has a limit of its own.
+		opts := options.OpenStream()
+		opts.SetWait(false)
+		opened, err := end.OpenStream(opts)
 		if err != nil {
 			t.Errorf("open: %v", err)
 			return
@@ -353,7 +358,7 @@ func TestSwizzle(t *testing.T) {
 					select {
 					case <-stop:
 						return
-					case <-time.After(100 * time.Millisecond):
+					case <-time.After(time.Second):
 					}
 					id := binary.BigEndian.AppendUint64(nil, uint64(i)<<32|calls[i])
 					calls[i]++

@@ -76,7 +76,7 @@ func TestEveryMessageIsInOneClass(t *testing.T) {
 func audit(t *testing.T, cnss options.Cnss, messages int) {
 	const events, size = 8, 1 << 10 // size: of a message, on average
 	seed := chaos.Seed(t)
-	cuts := chaos.Cuts(seed, messages/200, int64(messages)*size, chaos.Reset{}, chaos.Close{})
+	cuts := chaos.Cuts(seed, messages/300, int64(messages)*size, chaos.Reset{}, chaos.Close{})
 	o := &office{t: t, ledger: newLedger(t), received: make(map[uint64]int)}
 	o.script = func(n int) chaos.Script {
 		if n == 0 {

@@ -26,7 +26,7 @@ import (
 )
 
 // graceOfLedger is short, so that sessions end in a process that lives on.
-const graceOfLedger = 300 * time.Millisecond
+const graceOfLedger = time.Second
 
 var errRefused = errors.New("refused")
 

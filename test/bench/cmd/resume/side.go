@@ -21,6 +21,7 @@ type side struct {
 
 	rates     []float64 // operations per second, of each measurement
 	ops       int       // of all
+	cpu       time.Duration
 	allocs    uint64
 	allocated uint64 // bytes
 	calls     uint64 // of the system: reads and writes
@@ -96,11 +97,12 @@ func (s *side) measure(l load.Load, span time.Duration) error {
 		runtime.GC() // what the other one left is not ours to collect
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		calls := systemCalls()
+		calls, cpu := systemCalls(), cpuTime()
 		took, err := timed(l, n)
 		if err != nil {
 			return err
 		}
+		s.cpu += cpuTime() - cpu
 		s.calls += systemCalls() - calls
 		runtime.ReadMemStats(&after)
 		s.allocs += after.Mallocs - before.Mallocs

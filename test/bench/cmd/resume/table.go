@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 )
 
 // wanted is what the interval of a ratio must reach.
@@ -30,20 +31,22 @@ func print(out io.Writer, all []*pairs) (reached bool) {
 			scale*median(p.on.rates), scale*median(p.off.rates), ratio, low, high, verdict)
 	}
 
-	line(out, "\n%-32s %19s  %19s  %19s", "an operation, both sides", "allocations", "bytes allocated", "reads and writes")
-	line(out, "%-32s %9s %9s  %9s %9s  %9s %9s", "", "on", "off", "on", "off", "on", "off")
+	const cost = "%-32s %8s %8s  %8s %8s  %8s %8s  %8s %8s"
+	line(out, "\n%-32s %17s  %17s  %17s  %17s", "an operation, both sides", "us of processor", "allocations", "bytes allocated", "reads and writes")
+	line(out, cost, "", "on", "off", "on", "off", "on", "off", "on", "off")
 	for _, p := range all {
 		var cells []any
-		for _, of := range []func(*side) uint64{
-			func(s *side) uint64 { return s.allocs },
-			func(s *side) uint64 { return s.allocated },
-			func(s *side) uint64 { return s.calls },
+		for _, of := range []func(*side) float64{
+			func(s *side) float64 { return float64(s.cpu) / float64(time.Microsecond) },
+			func(s *side) float64 { return float64(s.allocs) },
+			func(s *side) float64 { return float64(s.allocated) },
+			func(s *side) float64 { return float64(s.calls) },
 		} {
 			cells = append(cells, p.on.perOp(of), p.off.perOp(of))
 		}
-		line(out, "%-32s %9s %9s  %9s %9s  %9s %9s", append([]any{p.on.name}, cells...)...)
+		line(out, cost, append([]any{p.on.name}, cells...)...)
 	}
-	line(out, "\nReads and writes are those of the whole process, waiting apart; - where the system does not count them.")
+	line(out, "\nAll of it is of the whole process, reads and writes without waiting; - where the system does not count them.")
 	return reached
 }
 
@@ -52,11 +55,11 @@ func line(out io.Writer, format string, args ...any) {
 }
 
 // perOp is a sum of all measurements for each operation.
-func (s *side) perOp(of func(*side) uint64) string {
+func (s *side) perOp(of func(*side) float64) string {
 	if of(s) == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.3g", float64(of(s))/float64(s.ops))
+	return fmt.Sprintf("%.3g", of(s)/float64(s.ops))
 }
 
 func median(v []float64) float64 {
