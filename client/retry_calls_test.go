@@ -78,7 +78,7 @@ func TestCallOfWhichNothingHasLeftGoesOnWithTheNextSession(t *testing.T) {
 
 func TestCallTakesItsTimeoutOnceOverAllSessions(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {
-		r := s.client(lazy)
+		r := s.client(lazy, func(o *EndOptions) { o.SetWaitRemoteRPCs("slow") })
 		defer r.Close()
 		o := options.Call()
 		o.SetTimeout(20 * time.Second)

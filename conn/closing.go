@@ -44,7 +44,8 @@ func (c *Conn) Offline() {
 //
 // Where nothing carries the session it does not wait. A client gives the
 // session up: nobody will look for its server. A server keeps it, with the
-// farewell, as long as it would anyway.
+// farewell, as long as it would anyway; it does not wait for a client to come
+// back either, as a client does, within the same time, for another transport.
 func (c *Conn) Close() {
 	began := time.Now()
 	c.mu.Lock()
@@ -56,12 +57,18 @@ func (c *Conn) Close() {
 		return
 	}
 	c.startDrain()
+	gone := c.transport.gone
+	if c.client {
+		gone = nil
+	}
 	c.mu.Unlock()
 	timer := time.NewTimer(closeIdle)
 	defer timer.Stop()
 	for {
 		select {
 		case <-c.ended:
+			return
+		case <-gone:
 			return
 		case <-timer.C:
 		}

@@ -147,10 +147,17 @@ var (
 
 // Package client.
 var (
+	_ geminio.End = (*client.RetryEnd)(nil)
+	_ interface {
+		delegate.Delegate
+		GetClientID(meta []byte) (uint64, error)
+	} = (*client.RetryEnd)(nil)
+
 	_ client.Dialer                                                    = (func() (net.Conn, error))(nil)
 	_ func(string, string, ...*client.EndOptions) (geminio.End, error) = client.NewEnd
 	_ func(client.Dialer, ...*client.EndOptions) (geminio.End, error)  = client.NewEndWithDialer
 	_ func(net.Conn, ...*client.EndOptions) (geminio.End, error)       = client.NewEndWithConn
+	_ func(client.Dialer, ...*client.EndOptions) (geminio.End, error)  = client.NewRetryEndWithDialer
 	_ func() *client.EndOptions                                        = client.NewEndOptions
 	_ func(...*client.EndOptions) *client.EndOptions                   = client.MergeEndOptions
 	_ func(*client.EndOptions, timer.Timer)                            = (*client.EndOptions).SetTimer

@@ -14,6 +14,7 @@ import (
 
 // TestABlackHoleIsNoticedOverTCP is the one that runs on the wall clock.
 func TestABlackHoleIsNoticedOverTCP(t *testing.T) {
+	t.Parallel()
 	for _, hole := range []chaos.Direction{chaos.Both, chaos.Up, chaos.Down} {
 		t.Run(hole.String(), func(t *testing.T) {
 			t.Parallel()

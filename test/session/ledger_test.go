@@ -57,6 +57,7 @@ func hurried(id uint64) bool { return id%97 == 5 }
 // is killed and started again, and whose connection is cut and now and then
 // stays away for longer than its session lives.
 func TestEveryMessageIsInOneClass(t *testing.T) {
+	t.Parallel()
 	messages := 10_000
 	if soaks() {
 		messages = 100_000
@@ -74,7 +75,7 @@ func TestEveryMessageIsInOneClass(t *testing.T) {
 }
 
 func audit(t *testing.T, cnss options.Cnss, messages int) {
-	const events, size = 8, 1 << 10 // size: of a message, on average
+	const events, size = 6, 1 << 10 // size: of a message, on average
 	seed := chaos.Seed(t)
 	cuts := chaos.Cuts(seed, messages/300, int64(messages)*size, chaos.Reset{}, chaos.Close{})
 	o := &office{t: t, ledger: newLedger(t), received: make(map[uint64]int)}

@@ -26,7 +26,7 @@ import (
 )
 
 // graceOfLedger is short, so that sessions end in a process that lives on.
-const graceOfLedger = time.Second
+const graceOfLedger = 500 * time.Millisecond
 
 var errRefused = errors.New("refused")
 

@@ -5,7 +5,7 @@
 // both sides together. It exits with 1 when a measurement fails, and with
 // -strict also when an interval does not reach its mark.
 //
-//	go run ./test/bench/cmd/resume -run stream -pairs 31
+//	go run ./test/bench/cmd/resume -run stream -pairs 101
 package main
 
 import (
@@ -23,8 +23,8 @@ import (
 func main() {
 	var (
 		pattern = flag.String("run", "", "measure only what matches this regular `expression`")
-		count   = flag.Int("pairs", 21, "how many times each of both is measured")
-		span    = flag.Duration("d", 250*time.Millisecond, "how long each measurement takes, about")
+		count   = flag.Int("pairs", 41, "how many times each of both is measured")
+		span    = flag.Duration("d", 150*time.Millisecond, "how long each measurement takes, about")
 		profile = flag.String("cpuprofile", "", "write a CPU profile, whose label resume is on or off, to this `file`")
 		strict  = flag.Bool("strict", false, "exit with 1 when an interval does not reach its mark")
 	)
