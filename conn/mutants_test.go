@@ -20,7 +20,7 @@ type mutant struct {
 
 var mutants = []mutant{
 	{name: "the old transport is not waited for", file: "resume.go",
-		old: "	case <-t.gone:\n", new: "	case <-closedChannel():\n",
+		old: "	c.lose(t, errFenced)\n	timer", new: "	c.lose(t, errFenced)\n	return nil\n	timer",
 		found: "TestNothingOfTheOldTransportArrivesAfterAResume"},
 	{name: "the transport goes before its reader has ended", file: "conn.go",
 		old: "for !c.reading && !c.writing {", new: "for !c.writing {",

@@ -178,6 +178,9 @@ func (w *simWorld) resumed(d *simSide, wire *simWire, pos uint64) {
 	if d.sent != pos || d.flow.acked != pos {
 		w.violation("I2 Order: %s goes on from %d, %d is acknowledged, not %d", d.name, d.sent, d.flow.acked, pos)
 	}
+	if d.ackTold != d.received.Load() || d.resume.received != d.ackTold {
+		w.violation("W29: %s has told %d, and takes it for %d", d.name, d.received.Load(), d.ackTold)
+	}
 	d.carryBy(wire)
 	d.mu.Unlock()
 	d.lane.checkRing(d)
