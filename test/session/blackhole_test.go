@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,6 +145,47 @@ func TestABlackHoleIsNoticedWithinEightSecondsWhereBytesAreUnanswered(t *testing
 				})
 			}
 		}
+	}
+}
+
+func TestABlackHoleIsNoticedThoughTheOtherDirectionIsFull(t *testing.T) {
+	for _, hole := range holes {
+		t.Run(hole.String(), func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				h := newHoled(t, hole)
+				ctx, stop := context.WithCancel(context.Background())
+				var working sync.WaitGroup
+				for _, way := range [][2]geminio.End{{h.near, h.far}, {h.far, h.near}} {
+					const block = 10_000
+					working.Add(2)
+					go func() {
+						defer working.Done()
+						for ctx.Err() == nil {
+							if _, err := way[0].Write(make([]byte, block)); err != nil {
+								t.Errorf("write: %v", err)
+								return
+							}
+							time.Sleep(100 * time.Millisecond)
+						}
+						if err := way[0].(geminio.CloseWriter).CloseWrite(); err != nil {
+							t.Errorf("CloseWrite: %v", err)
+						}
+					}()
+					go func() {
+						defer working.Done()
+						n, err := io.Copy(io.Discard, way[1])
+						if err != nil || n%block != 0 {
+							t.Errorf("read %d bytes: %v", n, err)
+						}
+					}()
+				}
+				h.noticed(t, "client", h.client, busyNotice)
+				h.noticed(t, "server", &h.server, busyNotice)
+				h.heal(t)
+				stop()
+				working.Wait()
+			})
+		})
 	}
 }
 
