@@ -107,6 +107,39 @@ func TestCallTakesItsTimeoutOnceOverAllSessions(t *testing.T) {
 	})
 }
 
+func TestRequestsAndMessagesOutliveTheClientIDTheyWereMadeUnder(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		id := uint64(10)
+		changing := func(o *server.EndOptions) {
+			mortal(o)
+			serving(o)
+			id++
+			o.SetClientID(id)
+		}
+		s.up(changing)
+		r, _ := s.pair(awaitingEcho)
+		defer r.Close()
+		for last := uint64(11); last < 14; last++ {
+			assert.Equal(t, last, r.ClientID())
+			req, msg := r.NewRequest([]byte("old")), r.NewMessage(nil)
+			s.down()
+			s.up(changing)
+			far := <-s.ends
+			rsp, err := r.Call(context.Background(), "echo", req)
+			require.NoError(t, err)
+			assert.Equal(t, "old", string(rsp.Data()))
+			published := publishing(r, msg)
+			received, _ := next(t, far)
+			require.NoError(t, received.Done())
+			require.NoError(t, (<-published).err)
+		}
+		alien := r.NewRequest(nil)
+		alien.SetClientID(99)
+		_, err := r.Call(context.Background(), "echo", alien)
+		assert.ErrorContains(t, err, "mismatch clientID")
+	})
+}
+
 func TestRegisterGoesOnWithTheNextSessionOrIsForgotten(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {
 		s.up(mortal)

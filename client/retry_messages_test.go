@@ -192,6 +192,23 @@ func TestMessageThatIsToBeDeliveredAtMostOnceIsNotSentTwice(t *testing.T) {
 	})
 }
 
+func TestMessageOfWhichAPartHasLeftIsNotSentTwiceEither(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.up(mortal)
+		r, _ := s.pair()
+		defer r.Close()
+		s.last().Stall(true)
+		published := publishing(r, message(r, string(make([]byte, 8<<20)), options.CnssAtMostOnce))
+		pending(t, published)
+		s.cut()
+		far := <-s.ends
+		var failed *geminio.CallError
+		require.ErrorAs(t, (<-published).err, &failed)
+		assert.True(t, failed.MaybeExecuted)
+		nothingFor(t, far)
+	})
+}
+
 func TestEffectivelyOnceMessageIsNotReceivedTwice(t *testing.T) {
 	bubble(t, func(t *testing.T, s *site) {
 		s.up(mortal)

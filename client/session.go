@@ -160,12 +160,12 @@ func (r *RetryEnd) install(s *session) {
 	defer r.mu.Unlock()
 	before := r.current.Load()
 	s.again = before.conn != nil
+	r.current.Store(s) // first: who is woken may ask for it
 	before.follow(s)
 	r.receiving.catchUp(before)
 	r.accepting.catchUp(before)
 	r.reading.goPast(before, s, func(s *session) *passage { return &s.reading })
 	r.writing.goPast(before, s, func(s *session) *passage { return &s.writing })
-	r.current.Store(s)
 	r.opened = true
 	r.look() // it may be over already
 }

@@ -262,11 +262,8 @@ func (c *Conn) lose(t *transport, cause error) {
 		c.mu.Unlock()
 		return
 	}
-	survives := false
 	if c.retain && c.state != closed {
-		_, survives = c.step(cut)
-	}
-	if survives {
+		// The reader may still be taking what it has read, a CLOSE too.
 		c.down, c.lostBy = true, cause
 	} else {
 		c.end(cause)
@@ -336,7 +333,11 @@ func (c *Conn) uncarry() {
 	}
 	c.ackArmed = false
 	c.detach()
+	if !c.dead && c.state == closed { // all was said, and all of it heard
+		c.end(errClosed)
+	}
 	if !c.dead {
+		c.step(cut)
 		c.grace = time.AfterFunc(c.ticket.grace, func() { c.expire(t) })
 		c.unlocked(func() {
 			c.cfg.Log.Debugf("%v: suspended: %v", c, c.lostBy)

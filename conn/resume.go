@@ -139,6 +139,9 @@ func (c *Conn) Detached() bool {
 func (c *Conn) Held() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.over {
+		return 0
+	}
 	return c.held()
 }
 

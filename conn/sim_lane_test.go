@@ -65,6 +65,7 @@ type beforeBatch struct {
 }
 
 func (l *simLane) beforeCompose(d *simSide) beforeBatch {
+	d.w.count.full += bit(d.replayRoom() == 0 && d.bulk.bytes() > 0)
 	return beforeBatch{d.sent, d.pos, d.ring.replays(), d.replayRoom()}
 }
 

@@ -29,6 +29,7 @@ type simSide struct {
 	// the reader, which runs while reading is set
 	hand        []byte // was read, and not yet taken
 	handBuf     []byte
+	dawdles     int // the reader is not given the processor before this step
 	prefaceLeft int
 	told        uint64 // the position that this side told last, as the peer may know it
 
@@ -224,6 +225,9 @@ func (d *simSide) unwritten() {
 // read is one step of Conn.readLoop: to read, or to take what was read.
 func (d *simSide) read() bool {
 	if len(d.hand) > 0 {
+		if d.w.step < d.dawdles {
+			return false
+		}
 		d.take()
 		return true
 	}
@@ -238,6 +242,9 @@ func (d *simSide) read() bool {
 	case n > 0:
 		d.hand = d.rx.take(d.handBuf[:0], min(n, d.w.size(slab.Size)))
 		d.handBuf = d.hand
+		if d.w.rnd.IntN(16) == 0 {
+			d.dawdles = min(d.w.step+d.w.rnd.IntN(400), simSteps)
+		}
 		d.lastHeard(d.w.now)
 	case d.down, d.rx.ended && len(d.rx.bytes) == 0:
 		d.reading = false

@@ -22,13 +22,13 @@ type simWorld struct {
 	// how this world is, by its seed
 	interval time.Duration // of the beat
 	latency  time.Duration
-	room     int // of a pipe
-	budget   int // bytes that each side appends
-	lengths  int // of payloads, as a power of two
-	chunks   int // of reads and writes, the same
-	cuts     int // of a thousand steps
-	closes   int // of ten thousand steps: Shutdown in the middle of it
-	noise    []byte
+	room     int  // of a pipe
+	budget   int  // bytes that each side appends
+	lengths  int  // of payloads, as a power of two
+	chunks   int  // of reads and writes, the same
+	cuts     int  // of a thousand steps
+	closes   int  // of ten thousand steps: Shutdown in the middle of it
+	quick    bool // hardly any time passes
 
 	attempt  *simAttempt   // that the client waits for
 	attempts []*simAttempt // that have not arrived
@@ -42,8 +42,8 @@ type simWorld struct {
 
 // simCount counts what has happened, to see that all of it does.
 type simCount struct {
-	resumes, inReplay, inFrame, silent, fenced, late, stale, retry, lies, holes, closedEarly int
-	bytes                                                                                uint64
+	resumes, inReplay, inFrame, silent, fenced, late, stale, retry, lies, holes, full, closedEarly int
+	bytes                                                                                          uint64
 }
 
 func (c *simCount) add(o simCount) {
@@ -57,6 +57,7 @@ func (c *simCount) add(o simCount) {
 	c.retry += o.retry
 	c.lies += o.lies
 	c.holes += o.holes
+	c.full += o.full
 	c.closedEarly += o.closedEarly
 	c.bytes += o.bytes
 }
@@ -92,8 +93,13 @@ func newSimWorld(seed uint64, log func(string, ...any)) *simWorld {
 		closes:   max(0, rnd.IntN(60)-30),
 		segments: map[*segment]bool{},
 	}
-	if rnd.IntN(16) == 0 { // nothing moves
-		w.interval, w.budget, w.cuts = 20*time.Second, 0, 100
+	switch rnd.IntN(16) {
+	case 0: // nothing moves
+		w.interval, w.latency, w.budget, w.cuts, w.quick = 20*time.Second, 0, 0, 200, true
+	case 1: // both close, again and again
+		w.closes, w.cuts = 100, 40
+	case 2, 3, 4: // a lot moves
+		w.budget, w.lengths, w.chunks, w.cuts = 8<<20, 16, 18, rnd.IntN(10)
 	}
 	w.client, w.server = newSimSide(w, "client"), newSimSide(w, "server")
 	w.client.other, w.server.other = w.server, w.client
