@@ -100,6 +100,7 @@ func New(c Conn, cfg Config) *End {
 		e.publisher = cfg.Publishers.attach(peer.Publisher, time.Now())
 	}
 	e.mux = multiplexer.New(c, e, muxConfig(limits, *peer, e.budget, cfg.WriteQueue))
+	e.serveLocal()
 	return e
 }
 

@@ -53,19 +53,17 @@ func (s *Stream) startRegister(name string, rpc geminio.RPC, p *patience) (*regi
 	if len(name) > packet.MaxName {
 		return nil, s.orEOF(packet.ErrPacketTooLarge)
 	}
-	reg := &registration{name: name, method: &method{rpc: rpc}}
+	reg := &registration{name: name}
 	s.mu.Lock()
 	if s.over != 0 {
 		s.mu.Unlock()
 		return nil, io.EOF
 	}
 	r := s.rpc()
-	if r.methods == nil {
-		r.methods = make(map[string]*method)
+	reg.method = r.serve(name, rpc)
+	if r.registrations == nil {
 		r.registrations = make(map[uint64]*registration)
 	}
-	reg.method.before = r.methods[name]
-	r.methods[name] = reg.method
 	r.lastID++
 	reg.id, reg.w = r.lastID, s.end.mux.Waiter()
 	r.registrations[reg.id] = reg
@@ -75,6 +73,16 @@ func (s *Stream) startRegister(name string, rpc geminio.RPC, p *patience) (*regi
 		return nil, s.endRegister(reg, p, err)
 	}
 	return reg, nil
+}
+
+// serve makes rpc usable under name. mu is held.
+func (r *calls) serve(name string, rpc geminio.RPC) *method {
+	if r.methods == nil {
+		r.methods = make(map[string]*method)
+	}
+	m := &method{rpc: rpc, before: r.methods[name]}
+	r.methods[name] = m
+	return m
 }
 
 func (s *Stream) sendRegister(reg *registration, p *patience) error {

@@ -266,3 +266,9 @@ func TestEndOfAStreamFreesTheRoomOfItsUnansweredRegistrations(t *testing.T) {
 	p.registered(p.nextRegister().ID, packet.CodeOK, "")
 	assert.NoError(t, get(t, waiting))
 }
+
+func TestLocalMethodsAreServedFromTheFirstRequestOn(t *testing.T) {
+	p := play(t, func(c *Config) { c.LocalMethods = []*geminio.MethodRPC{{Method: "a", RPC: echo}, nil} })
+	p.request(1, 1, "a", []byte("before Setup"))
+	assert.Equal(t, "before Setup", string(p.nextResponse().Data))
+}

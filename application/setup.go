@@ -25,6 +25,18 @@ func lostInSetup(err error) error {
 	return err
 }
 
+// serveLocal has the local methods served from the first request on: the peer
+// may call what it knows to be there, without waiting to be told.
+func (e *End) serveLocal() {
+	e.Stream.mu.Lock()
+	defer e.Stream.mu.Unlock()
+	for _, m := range e.cfg.LocalMethods {
+		if m != nil {
+			e.Stream.rpc().serve(m.Method, m.RPC)
+		}
+	}
+}
+
 // registerLocal registers all local methods in one round trip.
 func (e *End) registerLocal() error {
 	p := e.patience(context.Background(), 0)

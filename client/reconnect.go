@@ -26,7 +26,10 @@ func (r *RetryEnd) look() {
 // one that follows one that is over. mu is held.
 func (r *RetryEnd) due() bool {
 	s := r.newest
-	return !r.isClosed() && (s.lost && r.opened || s.suspended && !s.lost)
+	if r.isClosed() { // what it has to say may still be said
+		return s.suspended && !s.lost && r.dialing.Err() == nil
+	}
+	return s.lost && r.opened || s.suspended && !s.lost
 }
 
 // down returns the newest session while a connection is wanted, and otherwise
@@ -46,7 +49,7 @@ func (r *RetryEnd) suspended(error) {
 	r.mu.Lock()
 	s := r.newest
 	s.suspended = true
-	doomed := r.isClosed() || s.failed
+	doomed := r.dialing.Err() != nil || s.failed
 	if !doomed {
 		r.look()
 	}
@@ -80,7 +83,8 @@ func (r *RetryEnd) over(s *session, cause error) {
 
 // reconnect makes connections as long as one is wanted. It is a goroutine,
 // one at a time, that lives during an outage; it waits for the time of the next
-// attempt, for the dialer and for the server's answer, and Close ends all that.
+// attempt, for the dialer and for the server's answer; the end of Close ends all
+// that.
 func (r *RetryEnd) reconnect() {
 	warned := false
 	for dials := 1; ; dials++ {
@@ -94,7 +98,7 @@ func (r *RetryEnd) reconnect() {
 		if !r.pause(r.backoff.Next(time.Now())) {
 			continue
 		}
-		err := r.attempt(s, dials > dialsHere)
+		err := r.attempt(s, dials > dialsHere && !r.isClosed())
 		if err == nil {
 			dials, warned = 0, false
 			continue
@@ -123,9 +127,9 @@ func (r *RetryEnd) pause(d time.Duration) bool {
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-	case <-r.ctx.Done():
+	case <-r.dialing.Done():
 	}
-	return !r.isClosed()
+	return r.dialing.Err() == nil
 }
 
 // attempt makes one connection, for s or, where that is over, for a session
@@ -154,7 +158,7 @@ func (r *RetryEnd) attempt(s *session, elsewhere bool) error {
 	return nil
 }
 
-// dial calls the dialer, and waits for it no longer than until Close: a
+// dial calls the dialer, and waits for it until Close is done at the longest: a
 // connection that comes later is closed.
 func (r *RetryEnd) dial() (net.Conn, error) {
 	type dialed struct {
@@ -163,10 +167,10 @@ func (r *RetryEnd) dial() (net.Conn, error) {
 	}
 	done := make(chan dialed)
 	go func() {
-		nc, err := r.dialer(r.ctx)
+		nc, err := r.dialer(r.dialing)
 		select {
 		case done <- dialed{nc, err}:
-		case <-r.ctx.Done():
+		case <-r.dialing.Done():
 			if err == nil {
 				nc.Close()
 			}
@@ -175,14 +179,14 @@ func (r *RetryEnd) dial() (net.Conn, error) {
 	select {
 	case d := <-done:
 		return d.nc, d.err
-	case <-r.ctx.Done():
-		return nil, r.ctx.Err()
+	case <-r.dialing.Done():
+		return nil, r.dialing.Err()
 	}
 }
 
 // greet makes nc a new session, or closes it.
 func (r *RetryEnd) greet(nc net.Conn) (*session, error) {
-	defer context.AfterFunc(r.ctx, func() { nc.Close() })()
+	defer context.AfterFunc(r.dialing, func() { nc.Close() })()
 	r.mu.Lock()
 	wanted := r.newest.end.ClientID()
 	r.mu.Unlock()
@@ -196,10 +200,14 @@ func (r *RetryEnd) greet(nc net.Conn) (*session, error) {
 // resume has nc carry s, or closes it. next is the session that the server has
 // opened instead.
 func (r *RetryEnd) resume(s *session, nc net.Conn, elsewhere bool) (next *session, err error) {
-	defer context.AfterFunc(r.ctx, func() { nc.Close() })()
+	defer context.AfterFunc(r.dialing, func() { nc.Close() })()
 	c, err := s.conn.Resume(nc, elsewhere)
 	if c == nil {
 		return nil, err
+	}
+	if r.isClosed() { // nobody wants a new one
+		nc.Close()
+		return nil, net.ErrClosed
 	}
 	return r.begin(c), nil
 }

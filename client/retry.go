@@ -64,8 +64,10 @@ type RetryEnd struct {
 	setup     *setup
 	dialer    func(context.Context) (net.Conn, error)
 	publisher [16]byte
-	ctx       context.Context // ends with Close
+	ctx       context.Context // ends when Close is called
 	cancel    context.CancelFunc
+	dialing   context.Context // ends when Close is done: until then a cut may still be mended
+	stop      context.CancelFunc
 	outbox    outbox
 
 	current atomic.Pointer[session] // the last that was set up
@@ -126,6 +128,7 @@ func newRetryEnd(dialer func(context.Context) (net.Conn, error), opts []*EndOpti
 	}
 	r := &RetryEnd{setup: s, dialer: dialer, backoff: backoff.New(nil)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
+	r.dialing, r.stop = context.WithCancel(context.Background())
 	r.calls.Ended, r.publications.Ended = r.ctx.Done(), r.ctx.Done()
 	_, _ = rand.Read(r.publisher[:]) // it does not fail
 	r.outbox.init()
@@ -150,6 +153,7 @@ func newRetryEnd(dialer func(context.Context) (net.Conn, error), opts []*EndOpti
 	}
 	if err := r.open(); err != nil {
 		r.cancel()
+		r.stop()
 		return nil, err
 	}
 	return r, nil
@@ -157,7 +161,7 @@ func newRetryEnd(dialer func(context.Context) (net.Conn, error), opts []*EndOpti
 
 // open makes the first session.
 func (r *RetryEnd) open() error {
-	nc, err := r.dialer(r.ctx)
+	nc, err := r.dialer(r.dialing)
 	if err != nil {
 		return err
 	}
@@ -176,9 +180,11 @@ func (r *RetryEnd) cursors() []*cursor {
 // isClosed tells whether Close was called.
 func (r *RetryEnd) isClosed() bool { return r.ctx.Err() != nil }
 
-// Close ends reconnecting, all that waits for a session, and the session as
-// the Close of an End does, at once if it has no connection. It may be called
-// any number of times, from callbacks and handlers too, and returns nil.
+// Close ends all that waits for a session, and the session as the Close of an
+// End does: what was written goes out, also over another connection if the one
+// there is is lost meanwhile. If there is none when Close is called it ends at
+// once, and what was not sent is lost. It may be called any number of times,
+// from callbacks and handlers too, and returns nil.
 func (r *RetryEnd) Close() error {
 	r.mu.Lock()
 	r.cancel() // what has not begun by now finds that out
@@ -192,6 +198,14 @@ func (r *RetryEnd) Close() error {
 		if !slices.Contains(sessions[:i], s) {
 			s.end.Close()
 		}
+	}
+	r.stop()
+	r.mu.Lock()
+	s := r.newest
+	lost := s.suspended && !s.lost
+	r.mu.Unlock()
+	if lost {
+		s.conn.GiveUp(net.ErrClosed)
 	}
 	return nil
 }

@@ -259,3 +259,43 @@ func TestWaitsEndWithTheirContextAndTimeout(t *testing.T) {
 		assert.Equal(t, 30*time.Second, time.Since(start))
 	})
 }
+
+func TestWhatWasWrittenBeforeCloseGoesOutOverAnotherConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.up()
+		r, peer := s.pair()
+		s.last().Stall(true)
+		_, err := r.Write([]byte("the last words"))
+		require.NoError(t, err)
+		start := time.Now()
+		closed := make(chan error, 1)
+		go func() { closed <- r.Close() }()
+		s.cut()
+		words, err := io.ReadAll(peer)
+		require.NoError(t, err, "the end is in order")
+		assert.Equal(t, "the last words", string(words))
+		require.NoError(t, <-closed)
+		assert.Less(t, time.Since(start), time.Second)
+		assert.Equal(t, 2, s.dialled())
+	})
+}
+
+func TestCloseDoesNotWaitForAServerThatIsGone(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.up()
+		r, _ := s.pair()
+		s.last().Stall(true)
+		_, err := r.Write([]byte("the last words"))
+		require.NoError(t, err)
+		start := time.Now()
+		closed := make(chan error, 1)
+		go func() { closed <- r.Close() }()
+		s.refuse(true)
+		s.cut()
+		require.NoError(t, <-closed)
+		assert.LessOrEqual(t, time.Since(start), 2*time.Second)
+		dials := s.dialled()
+		time.Sleep(time.Minute)
+		assert.Equal(t, dials, s.dialled(), "nothing is tried after Close")
+	})
+}
