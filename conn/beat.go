@@ -14,10 +14,15 @@ func (c *Conn) beat() {
 	if c.dead || c.state == closed {
 		return
 	}
-	c.life.beat = time.Now()
-	if !c.down {
-		c.beatDue = true
-		c.kick()
+	now := time.Now()
+	c.life.beat = now
+	if c.down {
+		return
+	}
+	c.beatDue = true
+	c.kick()
+	if c.life.eager && c.lifeAt.Sub(now) > answerLeast {
+		c.setLife(now, now.Add(answerLeast))
 	}
 }
 

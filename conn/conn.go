@@ -217,6 +217,7 @@ func (c *Conn) Start(h Handler) {
 	c.handler = h
 	c.mu.Lock()
 	c.retain = c.ticket != nil
+	c.life.eager = c.retain
 	c.step(established)
 	if c.client {
 		c.beater = newBeater(c.cfg.Timer, c.life.interval, c.beat)

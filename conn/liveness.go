@@ -24,6 +24,10 @@ type liveness struct {
 	beats    bool // this side is the one that beats
 	beat     time.Time
 	asked    time.Time // when the peer was last asked because it was suspected
+
+	// eager has a beat that is not answered count as asked: another transport
+	// costs nothing, and the grace of a peer that has noticed already runs.
+	eager bool
 }
 
 // silence is how long a living peer may be silent.
@@ -48,6 +52,10 @@ type prognosis struct {
 func (l *liveness) next(now time.Time, v vitals) prognosis {
 	left := l.silence() - now.Sub(v.heard)
 	p := prognosis{again: l.interval}
+	patience := max(answerLeast, 4*v.rtt+time.Second)
+	if l.eager && l.beats && v.heard.Before(l.beat) {
+		left = min(left, patience-now.Sub(l.beat))
+	}
 	if l.beats {
 		due := l.interval + l.interval/2 - now.Sub(l.beat)
 		if p.missed = due <= 0; !p.missed {
@@ -56,8 +64,8 @@ func (l *liveness) next(now time.Time, v vitals) prognosis {
 	}
 	switch {
 	case v.waiting.IsZero():
-	case !l.asked.Before(v.waiting) && !v.heard.After(l.asked):
-		left = min(left, max(answerLeast, 4*v.rtt+time.Second)-now.Sub(l.asked))
+	case !l.asked.Before(v.waiting) && v.heard.Before(l.asked):
+		left = min(left, patience-now.Sub(l.asked))
 	default:
 		since := v.waiting
 		if l.asked.After(since) {

@@ -45,16 +45,18 @@ type resumes struct {
 	repeated uint64 // bytes that were sent again, all together
 	last     uint64 // at the last resume
 
-	acked, received uint64 // positions at the last attach
+	at              time.Time // of the last attach
+	acked, received uint64    // positions then
 	fruitless       int    // resumes in a row that moved nothing
 	windowCount     int    // of them, those in the window
 	windowBegan     time.Time
 }
 
-// attached notes that the session goes on where acked and received bytes are
-// settled, and that the peer lacks again bytes of what was sent.
-func (r *resumes) attached(acked, received, again uint64) {
-	r.acked, r.received, r.last = acked, received, again
+// attached notes that the session goes on, and that the peer lacks again bytes
+// of what was sent. What lay below acked and received was settled before: what
+// only the resume has told is something that moved.
+func (r *resumes) attached(now time.Time, acked, received, again uint64) {
+	r.at, r.acked, r.received, r.last = now, acked, received, again
 	r.count++
 	r.repeated += again
 }
@@ -66,8 +68,9 @@ func (r *resumes) moved(acked, received uint64) bool {
 
 // judge tells whether another resume is served now, and counts it if so: 0, or
 // how long the peer is to wait. stuck says that it has gone on for too long.
-// Only resumes that bring nothing about are held back: many quick cuts in a
-// living transfer are not.
+// Only resumes that bring nothing about are held back, one soon after the
+// other: many quick cuts in a living transfer are not, nor is a silent session
+// that is cut now and then.
 func (r *resumes) judge(now time.Time, moved bool) (wait time.Duration, stuck bool) {
 	if moved {
 		r.fruitless, r.windowCount = 0, 0
@@ -145,8 +148,8 @@ func (c *Conn) Held() int {
 	return c.held()
 }
 
-// Moved tells whether, since the transport was attached, something new has
-// arrived on either side.
+// Moved tells whether something new is known to have arrived on either side
+// since the transport was attached, or was made known by the resume itself.
 func (c *Conn) Moved() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -369,7 +372,9 @@ func (c *Conn) judge(now time.Time, r packet.Resume) packet.Verdict {
 		c.mu.Unlock()
 		return packet.Verdict{Code: packet.VerdictRefused}
 	}
-	wait, stuck := c.resume.judge(now, c.resume.moved(c.flow.acked, c.received.Load()) || r.Position > c.flow.acked)
+	moved := c.resume.moved(c.flow.acked, c.received.Load()) || r.Position > c.flow.acked
+	quick := now.Sub(c.resume.at) < fruitlessWindow // where nothing is said, nothing can move
+	wait, stuck := c.resume.judge(now, moved || !quick)
 	if wait == 0 && !stuck {
 		c.epoch = r.Epoch
 	}

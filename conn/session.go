@@ -218,6 +218,7 @@ func (s *session) accepts(pos uint64) bool {
 // sent again, unchanged, before anything new. The transport is used once down
 // is false. mu is held.
 func (s *session) attach(now time.Time, pos uint64) {
+	before := s.flow.acked
 	s.sent = s.pos // all of it may have been received
 	_ = s.acknowledged(now, pos)
 	s.ring.rewind(pos)
@@ -225,7 +226,7 @@ func (s *session) attach(now time.Time, pos uint64) {
 	s.ackTold = s.received.Load()
 	s.flow.reattached()
 	s.lastTaken = now
-	s.resume.attached(s.flow.acked, s.ackTold, s.pos-pos)
+	s.resume.attached(now, before, s.ackTold, s.pos-pos)
 	s.step(resumed)
 }
 

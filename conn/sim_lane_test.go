@@ -295,9 +295,9 @@ func (w *simWorld) checkLife(d *simSide) {
 	case handshaking:
 		ok = false
 	case open, closingByUs, closingByThem, closingByBoth:
-		ok = !d.down && d.carried
+		ok = d.carried
 	case detached, detachedByUs, detachedByThem, detachedByBoth:
-		ok = d.down
+		ok = d.down && !d.carried
 	}
 	if !ok || !d.carried && (d.reading || d.writing) {
 		w.violation("I5 Life cycle: %s is %v, down %v, carried %v, reading %v, writing %v",

@@ -120,7 +120,7 @@ func TestNoFaultIsNoticed(t *testing.T) {
 						return nil
 					}
 					return tr.script(rnd, n)
-				}, patient())
+				}, nil)
 				near, far, watch := w.join(t)
 				began := time.Now()
 				work.do(t, near, far)
