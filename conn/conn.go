@@ -223,7 +223,9 @@ func (c *Conn) Start(h Handler) {
 		c.beater = newBeater(c.cfg.Timer, c.life.interval, c.beat)
 	}
 	b := c.beater
-	c.carry(time.Now())
+	now := time.Now()
+	c.resume.at = now
+	c.carry(now)
 	c.mu.Unlock()
 	c.cfg.Log.Debugf("%v: open", c)
 	if b != nil {
@@ -334,6 +336,7 @@ func (c *Conn) uncarry() {
 	}
 	c.ackArmed = false
 	c.detach()
+	c.resume.gone = time.Now()
 	if !c.dead && c.state == closed { // all was said, and all of it heard
 		c.end(errClosed)
 	}

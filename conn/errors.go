@@ -40,6 +40,7 @@ var (
 	ErrStuck = errors.New("session makes no progress")
 
 	errClosed  = errors.New("connection closed")
+	errUnbound = errors.New("session is bound to TLS, which this transport does not show")
 	errFenced  = errors.New("the client came back over another connection")
 	errOverrun = errors.New("peer takes without acknowledging")
 	errReplay  = protocolError("a frame that was cut comes again as another one")

@@ -130,6 +130,9 @@ func (g *greeting) askSession(deadline time.Time, p *proposal) (err error) {
 	if g.exporter != nil {
 		g.own.SessionFlags |= packet.SessionBound
 	}
+	if p != nil && p.bound && g.exporter == nil {
+		return errUnbound
+	}
 	if p != nil {
 		g.own.Instance, g.own.SessionID = p.instance, p.id
 		g.own.Resume, g.own.HasProof = p.resume, true

@@ -46,9 +46,10 @@ type resumes struct {
 	last     uint64 // at the last resume
 
 	at              time.Time // of the last attach
+	gone            time.Time // of the last detach
 	acked, received uint64    // positions then
-	fruitless       int    // resumes in a row that moved nothing
-	windowCount     int    // of them, those in the window
+	fruitless       int       // resumes in a row that moved nothing
+	windowCount     int       // of them, those in the window
 	windowBegan     time.Time
 }
 
@@ -354,7 +355,8 @@ func (in *Incoming) proves(old *Conn) bool {
 	}
 	covered, proof, ok := packet.SplitProof(in.first)
 	right := equal(proof, key.secret.proveClient(covered, key.exporterFor(in.exporter)))
-	return ok && proof == in.peer.Proof && right && key.secret != dummy
+	sees := !key.bound || in.exporter != nil // what it is bound to
+	return ok && proof == in.peer.Proof && right && sees && key.secret != dummy
 }
 
 // judge tells why the session cannot go on as its client proposes, or notes
@@ -373,7 +375,11 @@ func (c *Conn) judge(now time.Time, r packet.Resume) packet.Verdict {
 		return packet.Verdict{Code: packet.VerdictRefused}
 	}
 	moved := c.resume.moved(c.flow.acked, c.received.Load()) || r.Position > c.flow.acked
-	quick := now.Sub(c.resume.at) < fruitlessWindow // where nothing is said, nothing can move
+	until := now
+	if !c.carried {
+		until = c.resume.gone
+	}
+	quick := until.Sub(c.resume.at) < fruitlessWindow // where nothing is said, nothing can move
 	wait, stuck := c.resume.judge(now, moved || !quick)
 	if wait == 0 && !stuck {
 		c.epoch = r.Epoch

@@ -316,6 +316,7 @@ func TestSuspendedAndResumedAlternate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newCouple(t, time.Minute)
 		var said []string
+		synctest.Wait()
 		p.client.cfg.Suspended = func(cause error) {
 			require.True(t, p.client.Detached())
 			require.Error(t, cause)
@@ -367,6 +368,19 @@ func TestAResumeRepeatsWhatIsMissing(t *testing.T) { // W73
 		s := p.client.Stats()
 		require.EqualValues(t, packet.HeaderLen+2000, s.RepeatedLast)
 		require.EqualValues(t, 1, s.Resumes)
+		p.end()
+	})
+}
+
+func TestASilentSessionMayBeCutAsOftenAsItHappens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newCouple(t, time.Minute)
+		for range 3 * fruitlessLimit {
+			time.Sleep(fruitlessWindow)
+			p.cut()
+			p.resume()
+		}
+		require.EqualValues(t, 3*fruitlessLimit, p.client.Stats().Resumes)
 		p.end()
 	})
 }

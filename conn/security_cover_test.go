@@ -31,7 +31,7 @@ func TestAProofThatDoesNotCoverThePacketIsWorthNothing(t *testing.T) { // W65
 		}
 		// two hellos: the one that is proved is not the one that counts
 		forged := p.honest()
-		forged.Resume.Position = p.server.flow.acked
+		forged.Resume.Position = p.server.snap().acked
 		text := `,"_g2":"` + base64.StdEncoding.EncodeToString(packet.AppendHello(nil, forged)) + `"}`
 		changed := append(append(bytes.Clone(first[:packet.ClassicHeaderLen]), body...), text...)
 		binary.BigEndian.PutUint32(changed[10:], uint32(len(changed)-packet.ClassicHeaderLen))

@@ -35,8 +35,9 @@ func living(t *testing.T) *couple {
 	}
 	p.hc.received(t, 4)
 	synctest.Wait()
-	require.Less(t, p.server.flow.acked, p.server.pos-2000)
-	require.NotZero(t, p.server.flow.acked)
+	at := p.server.snap()
+	require.Less(t, at.acked, at.pos-2000)
+	require.NotZero(t, at.acked)
 	return p
 }
 
@@ -48,7 +49,7 @@ func (p *couple) honest() packet.Hello {
 	h.Max, h.Min, h.Nonce = packet.ProtocolVersion, packet.ProtocolVersion, [16]byte{1, 2, 3}
 	h.KeyShare = share(key)
 	h.Instance, h.SessionID = p.client.ticket.instance, p.client.ticket.id
-	h.Resume, h.HasProof = packet.Resume{Epoch: p.server.epoch + 1, Position: p.client.received.Load()}, true
+	h.Resume, h.HasProof = packet.Resume{Epoch: p.server.snap().epoch + 1, Position: p.client.received.Load()}, true
 	return h
 }
 
@@ -139,27 +140,27 @@ func TestResumesThatAreRefusedChangeNothing(t *testing.T) { // W66 to W69, I6
 		"nobody's key":  {key: func(*couple) *secret { return dummy }, verdict: packet.VerdictUnknown},
 		"the other key": {key: func(p *couple) *secret { return (&keys{client: p.client.ticket.secret.keys().server}).hidden() }, verdict: packet.VerdictUnknown},
 		"an epoch that was": {
-			change: func(p *couple, h *packet.Hello) { h.Resume.Epoch = p.server.epoch }, verdict: packet.VerdictStale,
+			change: func(p *couple, h *packet.Hello) { h.Resume.Epoch = p.server.snap().epoch }, verdict: packet.VerdictStale,
 		},
 		"epoch 0":          {change: func(_ *couple, h *packet.Hello) { h.Resume.Epoch = 0 }, verdict: packet.VerdictStale},
 		"another identity": {forbid: errors.New("another"), verdict: packet.VerdictRefused},
 		"one byte too few": {
-			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.pos - 1 }, verdict: packet.VerdictRefused,
+			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.snap().pos - 1 }, verdict: packet.VerdictRefused,
 		},
 		"one byte too many": {
-			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.pos + 1 }, verdict: packet.VerdictRefused,
+			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.snap().pos + 1 }, verdict: packet.VerdictRefused,
 		},
 		"less than was acknowledged": {
-			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.flow.acked - 1 }, verdict: packet.VerdictRefused,
+			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.snap().acked - 1 }, verdict: packet.VerdictRefused,
 		},
 		"less than was acknowledged by a frame": {
-			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.flow.acked - packet.HeaderLen - 100 }, verdict: packet.VerdictRefused,
+			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.snap().acked - packet.HeaderLen - 100 }, verdict: packet.VerdictRefused,
 		},
 		"a place in a frame": {
-			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.flow.acked + 500 }, verdict: packet.VerdictRefused,
+			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.snap().acked + 500 }, verdict: packet.VerdictRefused,
 		},
 		"a place behind a header": {
-			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.flow.acked + packet.HeaderLen }, verdict: packet.VerdictRefused,
+			change: func(p *couple, h *packet.Hello) { h.Resume.Position = p.server.snap().acked + packet.HeaderLen }, verdict: packet.VerdictRefused,
 		},
 		"position 0":         {change: func(_ *couple, h *packet.Hello) { h.Resume.Position = 0 }, verdict: packet.VerdictRefused},
 		"the last position":  {change: func(_ *couple, h *packet.Hello) { h.Resume.Position = 1<<64 - 1 }, verdict: packet.VerdictRefused},
@@ -211,7 +212,7 @@ func TestAFirstPacketThatWasServedIsNotServedAgain(t *testing.T) { // W67
 		first := firstPacket(p.honest(), p.client.ticket.secret, nil)
 		require.True(t, p.attack(first, p.server, nil).resumed)
 		<-p.suspended
-		p.client.epoch = p.server.epoch
+		p.client.epoch = p.server.snap().epoch
 		p.resume()
 		synctest.Wait()
 		before := p.server.snap()
