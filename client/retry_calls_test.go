@@ -224,7 +224,7 @@ func TestAcceptStreamReturnsWhatIsLeftAndGoesOn(t *testing.T) {
 			require.NoError(t, err)
 		}
 		s.cut()
-		far = <-s.ends
+		<-s.ends
 		synctest.Wait()
 		for _, peer := range []string{"one", "two"} {
 			stream, err := r.AcceptStream()

@@ -56,10 +56,8 @@ func TestUnacknowledgedMessagesArePublishedAgainFirstAndInOrder(t *testing.T) {
 		ids := make(map[string]uint64)
 		publish := func(i int) {
 			data := fmt.Appendf(nil, "%03d", i)
-			msg := message(r, "", options.CnssAtLeastOnce)
-			if i%2 == 0 {
-				msg = r.NewMessage(data)
-			} else {
+			msg := r.NewMessage(data)
+			if i%2 != 0 {
 				msg = message(r, string(data), options.CnssAtLeastOnce)
 			}
 			ids[string(data)] = msg.ID()

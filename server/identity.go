@@ -16,15 +16,13 @@ type identity struct {
 	name   string
 }
 
-// A source says who tells who a client is, from the weakest on.
+// A source says who tells who a client is, from the weakest on; 0: nobody.
 type source uint8
 
 const (
-	// bySilence: nobody does.
-	bySilence source = iota
 	// byGrant: the delegate, by the id that it granted. Whoever is granted the
 	// id is the same client, there is no other name.
-	byGrant
+	byGrant source = iota + 1
 	// byCertificate: the client's TLS certificate, which was verified. The name
 	// is the hash of its key.
 	byCertificate

@@ -392,6 +392,6 @@ func TestSwizzle(t *testing.T) {
 		}
 		executed.once(t, total)
 		w.server.undisturbed(t, clients)
-		t.Log(fmt.Sprintf("%d calls on %d connections", total, len(w.Links())))
+		t.Logf("%d calls on %d connections", total, len(w.Links()))
 	})
 }
