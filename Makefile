@@ -13,11 +13,11 @@ all: check
 demo:
 	@$(GO) run ./examples/demo $(if $(FILE),-file "$(FILE)")
 
-## test: every test, under the race detector; then what it would falsify: counts of allocations
+## test: every test, under the race detector; then what that would falsify or slow down: counts of allocations, the simulation
 test:
 	@$(if $(RACE),,echo "no C compiler here: the tests run without the race detector")
 	$(GO) test $(RACE) -shuffle=on -timeout 20m ./...
-	$(GO) test -run Alloc -count=1 ./...
+	$(GO) test -run 'Alloc|Simulated' -count=1 ./...
 
 ## check: what has to hold before a change lands
 check: fmt lint portable generate test
@@ -52,9 +52,15 @@ bench:
 
 ratios:
 	$(GO) run ./test/bench/cmd/ratios
+	$(GO) run ./test/bench/cmd/resume
 
 ## soak: what takes longer than a change may wait
 soak:
+	GEMINIO_SEEDS=20000 $(GO) test -run Simulated -timeout 1h -v ./conn
+	GEMINIO_SOAK=1 $(GO) test -run TestMutantsAreFound -timeout 2h -v ./conn
+	GEMINIO_SOAK=1 $(GO) test $(RACE) -run TestHundredCuts -timeout 1h -v ./client
+	GEMINIO_SOAK=1 $(GO) test $(RACE) -timeout 3h -v ./test/session
+	GEMINIO_SOAK=1 $(GO) test $(RACE) -timeout 1h -v ./test/process
 	GEMINIO_NETTEST_COUNT=100 $(GO) test $(RACE) -run TestStreamsAreNetConns -timeout 3h -v ./test/conformance
 	$(MAKE) fuzz FUZZTIME=10m
 

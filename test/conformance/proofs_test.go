@@ -51,13 +51,15 @@ func TestEveryProofThatIsListedExistsAndEveryTestFromOutsideIsListed(t *testing.
 			listed[m[1]+" "+name] = true
 		}
 	}
-	paths, err := filepath.Glob(filepath.Join(repository, "test", "e2e", "*_test.go"))
-	require.NoError(t, err)
-	require.NotEmpty(t, paths)
-	for _, path := range paths {
-		for name := range testsOf(t, path) {
-			if name != "TestMain" {
-				require.True(t, listed["test/e2e/"+filepath.Base(path)+" "+name], "%s of %s is not in docs/proofs.md", name, path)
+	for _, dir := range []string{"test/e2e", "test/session", "test/process"} {
+		paths, err := filepath.Glob(filepath.Join(repository, dir, "*_test.go"))
+		require.NoError(t, err)
+		require.NotEmpty(t, paths)
+		for _, path := range paths {
+			for name := range testsOf(t, path) {
+				if name != "TestMain" {
+					require.True(t, listed[dir+"/"+filepath.Base(path)+" "+name], "%s of %s is not in docs/proofs.md", name, path)
+				}
 			}
 		}
 	}
