@@ -91,26 +91,7 @@ func (s *sink) Write(p []byte) (int, error) {
 
 // ReadFrom writes what it reads from src, until src ends, for which it returns
 // nil, or an error occurs. What was read and could not be written is lost.
-func (r *RetryEnd) ReadFrom(src io.Reader) (n int64, err error) {
-	s := slab.Get()
-	defer s.Release()
-	for {
-		k, readErr := src.Read(s.Bytes())
-		if k > 0 {
-			written, err := r.Write(s.Bytes()[:k])
-			n += int64(written)
-			if err != nil {
-				return n, err
-			}
-		}
-		if readErr == io.EOF {
-			return n, nil
-		}
-		if readErr != nil {
-			return n, readErr
-		}
-	}
-}
+func (r *RetryEnd) ReadFrom(src io.Reader) (int64, error) { return slab.Copy(r, src) }
 
 // CloseWrite ends the bytes of this direction for the rest of the current
 // session.

@@ -225,26 +225,7 @@ func (d *Dialogue) handleCredit(limit uint64) error {
 
 // ReadFrom writes what it reads from r until r ends, for which it returns nil,
 // or an error occurs.
-func (d *Dialogue) ReadFrom(r io.Reader) (n int64, err error) {
-	s := slab.Get()
-	defer s.Release()
-	for {
-		k, readErr := r.Read(s.Bytes())
-		if k > 0 {
-			written, err := d.Write(s.Bytes()[:k])
-			n += int64(written)
-			if err != nil {
-				return n, err
-			}
-		}
-		if readErr == io.EOF {
-			return n, nil
-		}
-		if readErr != nil {
-			return n, readErr
-		}
-	}
-}
+func (d *Dialogue) ReadFrom(r io.Reader) (int64, error) { return slab.Copy(d, r) }
 
 // CloseWrite closes the direction of this side: the peer reads what was
 // written, then io.EOF. Writes that wait, and later ones, return net.ErrClosed.

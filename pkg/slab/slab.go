@@ -4,6 +4,7 @@
 package slab
 
 import (
+	"io"
 	"sync"
 	"sync/atomic"
 )
@@ -54,5 +55,29 @@ func (s *Slab) Release() {
 		pool.Put(s)
 	case n < 0:
 		panic("slab: released more often than held")
+	}
+}
+
+// Copy writes to dst, through one slab, what it reads from src, until src ends,
+// for which it returns nil, or an error occurs. What was read and could not be
+// written is lost.
+func Copy(dst io.Writer, src io.Reader) (n int64, err error) {
+	s := Get()
+	defer s.Release()
+	for {
+		k, readErr := src.Read(s.Bytes())
+		if k > 0 {
+			written, err := dst.Write(s.Bytes()[:k])
+			n += int64(written)
+			if err != nil {
+				return n, err
+			}
+		}
+		if readErr == io.EOF {
+			return n, nil
+		}
+		if readErr != nil {
+			return n, readErr
+		}
 	}
 }

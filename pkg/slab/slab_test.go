@@ -1,9 +1,14 @@
 package slab
 
 import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -70,3 +75,28 @@ func TestTheLastOfManyHoldersGivesTheSlabBack(t *testing.T) {
 		require.Zero(t, pinned.Load())
 	}
 }
+
+func TestCopyWritesAllAndTellsWhatFailed(t *testing.T) {
+	var all bytes.Buffer
+	text := strings.Repeat("geminio", 3*Size)
+	n, err := Copy(&all, iotest.DataErrReader(strings.NewReader(text)))
+	require.NoError(t, err)
+	require.EqualValues(t, len(text), n)
+	require.Equal(t, text, all.String())
+
+	bad := errors.New("bad")
+	n, err = Copy(io.Discard, io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(bad)))
+	require.Equal(t, bad, err)
+	require.EqualValues(t, 3, n)
+	n, err = Copy(iotest.TruncateWriter(failing{bad}, 0), strings.NewReader("abc"))
+	require.NoError(t, err)
+	require.EqualValues(t, 3, n)
+	n, err = Copy(failing{bad}, strings.NewReader("abc"))
+	require.Equal(t, bad, err)
+	require.EqualValues(t, 1, n)
+}
+
+// failing takes one byte of a write and fails.
+type failing struct{ err error }
+
+func (f failing) Write(p []byte) (int, error) { return min(1, len(p)), f.err }

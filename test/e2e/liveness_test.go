@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,24 +22,6 @@ import (
 	"github.com/singchia/geminio/test/harness"
 	"github.com/singchia/geminio/test/memnet"
 )
-
-// virtual runs f in a bubble. A channel made in a bubble must not be met in
-// another one, so pools are emptied before and after: two collections do that.
-func virtual(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	empty := func() {
-		runtime.GC()
-		runtime.GC()
-	}
-	empty()
-	defer empty()
-	synctest.Test(t, func(t *testing.T) {
-		// time stands still once the test has returned: what ends by itself, soon
-		// after everything was closed, may do so first
-		t.Cleanup(func() { time.Sleep(time.Minute) })
-		f(t)
-	})
-}
 
 // wire is a pair of Ends over a connection in memory.
 type wire struct {
@@ -102,7 +83,7 @@ func TestABeatArrivesEachIntervalWhateverElseIsSent(t *testing.T) {
 	}
 	for name, send := range traffic {
 		t.Run(name, func(t *testing.T) {
-			virtual(t, func(t *testing.T) {
+			harness.Virtual(t, func(t *testing.T) {
 				w := wired(t, nil, nil)
 				stop := make(chan struct{})
 				send(w, stop)
@@ -121,7 +102,7 @@ func TestABeatArrivesEachIntervalWhateverElseIsSent(t *testing.T) {
 
 func TestSmallerIntervalOfBothSidesCounts(t *testing.T) {
 	for _, offers := range [][2]time.Duration{{4 * time.Second, 0}, {0, 4 * time.Second}, {4 * time.Second, time.Minute}} {
-		virtual(t, func(t *testing.T) {
+		harness.Virtual(t, func(t *testing.T) {
 			copts, sopts := client.NewEndOptions(), server.NewEndOptions()
 			copts.SetHeartbeat(offers[0])
 			sopts.SetHeartbeat(offers[1])
@@ -140,7 +121,7 @@ func TestSmallerIntervalOfBothSidesCounts(t *testing.T) {
 }
 
 func TestASlowHeartbeatCallbackHoldsUpNothing(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	harness.Virtual(t, func(t *testing.T) {
 		release := make(chan struct{})
 		rec := &harness.Recorder{Beat: func(delegate.ConnDescriber) error {
 			<-release
@@ -186,7 +167,7 @@ func TestEitherSideThatHearsNothingEndsInTime(t *testing.T) {
 				},
 			} {
 				t.Run(busy, func(t *testing.T) {
-					virtual(t, func(t *testing.T) {
+					harness.Virtual(t, func(t *testing.T) {
 						w := wired(t, nil, nil)
 						end, peer := w.s, w.c
 						if name == "client" {
@@ -220,7 +201,7 @@ func TestEitherSideThatHearsNothingEndsInTime(t *testing.T) {
 }
 
 func TestASlowLinkIsNotTakenForADeadPeer(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	harness.Virtual(t, func(t *testing.T) {
 		w := wired(t, nil, nil)
 		w.cc.Delay(3 * time.Second)
 		w.sc.Delay(3 * time.Second)
@@ -243,7 +224,7 @@ func TestTwoEndsLiveOnThoughTheirSharedTimerIsClosed(t *testing.T) {
 		"paused": func(tm timer.Timer) { tm.Pause() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			virtual(t, func(t *testing.T) {
+			harness.Virtual(t, func(t *testing.T) {
 				shared := timer.NewTimer(timer.WithTimeInterval(100 * time.Millisecond))
 				if name == "paused" {
 					defer shared.Close()
@@ -273,7 +254,7 @@ func TestTwoEndsLiveOnThoughTheirSharedTimerIsClosed(t *testing.T) {
 }
 
 func TestDeadlinesAndTimeoutsEndWhenTheyShould(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	harness.Virtual(t, func(t *testing.T) {
 		sopts := server.NewEndOptions()
 		release := make(chan struct{})
 		sopts.SetAcceptStreamFunc(func(geminio.Stream) { <-release })
@@ -327,7 +308,7 @@ func TestAHandshakeWithASilentPeerEndsAfterTenSeconds(t *testing.T) {
 	} {
 		for _, dribble := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
-				virtual(t, func(t *testing.T) {
+				harness.Virtual(t, func(t *testing.T) {
 					mine, peer := memnet.Pipe()
 					if dribble { // one byte a second wins no time
 						hello := harness.ConnPacket(harness.RawHello())
@@ -356,7 +337,7 @@ func TestAHandshakeWithASilentPeerEndsAfterTenSeconds(t *testing.T) {
 }
 
 func TestCloseIsBoundedThoughThePeerIsSilent(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	harness.Virtual(t, func(t *testing.T) {
 		w := wired(t, nil, nil)
 		go func() { _, _ = w.c.Write(make([]byte, 64<<20)) }()
 		synctest.Wait()

@@ -89,7 +89,7 @@ func TestAnIdleBlackHoleIsNoticedByBothSidesWithinTwoBeatsAndFiveSeconds(t *test
 	for _, interval := range []time.Duration{beat, 4 * time.Second} {
 		for _, hole := range holes {
 			t.Run(fmt.Sprint(interval, hole), func(t *testing.T) {
-				virtual(t, func(t *testing.T) {
+				harness.Virtual(t, func(t *testing.T) {
 					opts := client.NewEndOptions()
 					opts.SetHeartbeat(interval)
 					h := newHoled(t, hole, opts)
@@ -120,7 +120,7 @@ func TestABlackHoleIsNoticedWithinEightSecondsWhereBytesAreUnanswered(t *testing
 		for _, hole := range holes {
 			for _, side := range []string{"client", "server"} {
 				t.Run(fmt.Sprint(name, " of the ", side, ", hole ", hole), func(t *testing.T) {
-					virtual(t, func(t *testing.T) {
+					harness.Virtual(t, func(t *testing.T) {
 						h := newHoled(t, hole)
 						end, peer := h.near, h.far
 						limits := map[string]time.Duration{"client": idleNotice, "server": idleNotice, side: busyNotice}
@@ -151,7 +151,7 @@ func TestABlackHoleIsNoticedWithinEightSecondsWhereBytesAreUnanswered(t *testing
 func TestABlackHoleIsNoticedThoughTheOtherDirectionIsFull(t *testing.T) {
 	for _, hole := range holes {
 		t.Run(hole.String(), func(t *testing.T) {
-			virtual(t, func(t *testing.T) {
+			harness.Virtual(t, func(t *testing.T) {
 				h := newHoled(t, hole)
 				ctx, stop := context.WithCancel(context.Background())
 				var working sync.WaitGroup
@@ -256,7 +256,7 @@ func TestWaitingIsNoSuspicion(t *testing.T) {
 	} {
 		for _, side := range []string{"client", "server"} {
 			t.Run(name+", "+side, func(t *testing.T) {
-				virtual(t, func(t *testing.T) {
+				harness.Virtual(t, func(t *testing.T) {
 					w := newWorld(t, nil)
 					near, far, watch := w.join(t)
 					end, peer := near, far
@@ -285,7 +285,7 @@ func TestASlowLinkIsNoBlackHole(t *testing.T) {
 		"bandwidth": {{Fault: chaos.Bandwidth{Rate: 32 << 10, Queue: 64 << 10}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			virtual(t, func(t *testing.T) {
+			harness.Virtual(t, func(t *testing.T) {
 				w := newWorld(t, func(int) chaos.Script { return script })
 				near, far, watch := w.join(t)
 				const size = 1 << 20

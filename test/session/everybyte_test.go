@@ -15,6 +15,7 @@ import (
 
 	"github.com/singchia/geminio/packet"
 	"github.com/singchia/geminio/test/chaos"
+	"github.com/singchia/geminio/test/harness"
 )
 
 // TestACutAtAnyByteIsNotNoticed cuts the first connection of an exchange behind
@@ -24,7 +25,7 @@ import (
 func TestACutAtAnyByteIsNotNoticed(t *testing.T) {
 	for _, direction := range []chaos.Direction{chaos.Up, chaos.Down} {
 		t.Run(fmt.Sprint(direction), func(t *testing.T) {
-			virtual(t, func(t *testing.T) {
+			harness.Virtual(t, func(t *testing.T) {
 				whole := runExchange(nil, false)
 				require.NoError(t, whole.err)
 				require.True(t, whole.began)

@@ -113,7 +113,7 @@ func TestNoFaultIsNoticed(t *testing.T) {
 		n := int(i / times)
 		tr, work := troubles[n/len(works)], works[n%len(works)]
 		t.Run(fmt.Sprintf("%s/%s/%d", tr.name, work.name, i%times), func(t *testing.T) {
-			virtual(t, func(t *testing.T) {
+			harness.Virtual(t, func(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, i))
 				w := newWorld(t, func(n int) chaos.Script {
 					if tr.strikes > 0 && n >= tr.strikes {
@@ -337,7 +337,7 @@ func doStreams(t *testing.T, near, far geminio.End) {
 func TestSwizzle(t *testing.T) {
 	const clients, rounds = 20, 3
 	seed := chaos.Seed(t)
-	virtual(t, func(t *testing.T) {
+	harness.Virtual(t, func(t *testing.T) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		w := newWorld(t, nil)
 		var executed tally

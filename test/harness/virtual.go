@@ -1,6 +1,6 @@
 //go:build go1.25
 
-package session
+package harness
 
 import (
 	"runtime"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// virtual runs f in a bubble. A channel made in a bubble must not be met in
+// Virtual runs f in a bubble of testing/synctest. A channel made in a bubble must not be met in
 // another one, so pools are emptied before and after: two collections do that.
-func virtual(t *testing.T, f func(t *testing.T)) {
+func Virtual(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	empty := func() {
 		runtime.GC()
