@@ -1,5 +1,14 @@
-// Package conn owns one net.Conn: the handshake, what is sent and in which
+// Package conn owns the connection: the handshake, what is sent and in which
 // order, what is received, whether the peer lives, and the end.
+//
+// # Session and transport
+//
+// A Conn is a session, and the net.Conn that carries it, its transport. The
+// session is data: queues, positions, what the peer has not acknowledged, the
+// parser; it has no goroutine, no clock and no socket. The Conn around it owns
+// the reader, the flusher and the timers of one transport at a time. Where both
+// sides agree on that in the handshake, a session survives its transport and
+// goes on over another one (Conn.Resume, Incoming.Resume).
 //
 // # Life
 //
@@ -14,7 +23,7 @@
 // while there is something to write, composes a batch from them and hands it
 // to one system call. Composing decides the order; the segments in the order
 // in which they were composed are what is kept until the peer has acknowledged
-// it, where a session asks for that.
+// it, where the session survives its transport.
 //
 // # Receiving
 //
