@@ -24,7 +24,7 @@ var mutants = []mutant{
 	{name: "the old transport is not waited for", file: "resume.go", usual: true,
 		old: "	c.lose(t, errFenced)\n	timer", new: "	c.lose(t, errFenced)\n	return nil\n	timer",
 		found: "TestNothingOfTheOldTransportArrivesAfterAResume"},
-	{name: "the transport goes before its reader has ended", file: "conn.go",
+	{name: "the transport goes before its reader has ended", file: "settle.go",
 		old: "for !c.reading && !c.writing {", new: "for !c.writing {",
 		found: "TestNothingOfTheOldTransportArrivesAfterAResume"},
 	{name: "one byte too many is acknowledged", file: "dispatch.go",
