@@ -131,11 +131,11 @@ func TestAWriteThatTimesOutTellsExactlyWhatIsDelivered(t *testing.T) {
 	} {
 		s, d := withCredit(t, row.credit)
 		p := pattern(row.size)
-		require.NoError(t, d.SetWriteDeadline(time.Now().Add(20*time.Millisecond)))
+		done := beginWrite(d, p)
+		until(t, "the write waits", d.sleeping)
+		require.NoError(t, d.SetWriteDeadline(time.Now().Add(-time.Second)))
+		require.Equal(t, result{row.n, os.ErrDeadlineExceeded}, <-done)
 		n, err := d.Write(p)
-		require.Equal(t, os.ErrDeadlineExceeded, err)
-		require.Equal(t, row.n, n)
-		n, err = d.Write(p)
 		require.Equal(t, os.ErrDeadlineExceeded, err, "also with credit left")
 		require.Zero(t, n)
 
