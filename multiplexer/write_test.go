@@ -134,7 +134,7 @@ func TestAWriteThatTimesOutTellsExactlyWhatIsDelivered(t *testing.T) {
 		done := beginWrite(d, p)
 		until(t, "the write waits", d.sleeping)
 		require.NoError(t, d.SetWriteDeadline(time.Now().Add(-time.Second)))
-		require.Equal(t, result{row.n, os.ErrDeadlineExceeded}, <-done)
+		require.Equal(t, result{int64(row.n), os.ErrDeadlineExceeded}, <-done)
 		n, err := d.Write(p)
 		require.Equal(t, os.ErrDeadlineExceeded, err, "also with credit left")
 		require.Zero(t, n)
