@@ -5,7 +5,10 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RACE        := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 FILE        ?=
 
-.PHONY: all demo test check fmt lint portable generate fuzz bench ratios soak cover
+# Examples that need more than the library does are modules of their own.
+MODULES     := $(dir $(wildcard examples/*/go.mod examples/*/*/go.mod))
+
+.PHONY: all demo test examples check fmt lint portable generate fuzz bench ratios soak cover
 
 all: check
 
@@ -19,17 +22,24 @@ test:
 	$(GO) test $(RACE) -shuffle=on -timeout 20m ./...
 	$(GO) test -run 'Alloc|Simulated' -count=1 ./...
 
+## examples: build every example and run its tests, as a person or a program would run it
+examples:
+	$(GO) test $(RACE) -timeout 10m ./examples/...
+	@for m in $(MODULES); do echo "cd $$m; $(GO) test ./..."; (cd $$m && $(GO) test $(RACE) -shuffle=on -timeout 10m ./...) || exit 1; done
+
 ## check: what has to hold before a change lands
-check: fmt lint portable generate test
+check: fmt lint portable generate test examples
 
 fmt:
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt these:"; echo "$$out"; exit 1; fi
 	$(GO) mod tidy -diff
 	$(GO) mod verify
+	@for m in $(MODULES); do (cd $$m && $(GO) mod tidy -diff) || exit 1; done
 
 lint:
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+	@for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...) || exit 1; done
 
 portable:
 	GOARCH=386 $(GO) vet ./...

@@ -17,7 +17,7 @@ import (
 )
 
 // soon is how long something may take that has no reason to take long.
-const soon = 10 * time.Second
+const soon = 30 * time.Second
 
 // proxied returns the two sides of a TCP connection through a proxy.
 func proxied(t *testing.T, script ...chaos.Step) (client, server *net.TCPConn, link *chaos.Link) {
