@@ -8,7 +8,7 @@ FILE        ?=
 # Examples that need more than the library does are modules of their own.
 MODULES     := $(dir $(wildcard examples/*/go.mod examples/*/*/go.mod))
 
-.PHONY: all demo test examples check fmt lint portable generate fuzz bench ratios soak cover
+.PHONY: all demo test examples modules check fmt lint portable generate fuzz bench ratios soak cover
 
 all: check
 
@@ -23,12 +23,14 @@ test:
 	$(GO) test -run 'Alloc|Simulated' -count=1 ./...
 
 ## examples: build every example and run its tests, as a person or a program would run it
-examples:
-	$(GO) test $(RACE) -timeout 10m ./examples/...
+examples: modules
+	$(GO) test $(RACE) -shuffle=on -timeout 10m ./examples/...
+
+modules:
 	@for m in $(MODULES); do echo "cd $$m; $(GO) test ./..."; (cd $$m && $(GO) test $(RACE) -shuffle=on -timeout 10m ./...) || exit 1; done
 
 ## check: what has to hold before a change lands
-check: fmt lint portable generate test examples
+check: fmt lint portable generate test modules
 
 fmt:
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt these:"; echo "$$out"; exit 1; fi
