@@ -43,7 +43,10 @@ func TestMain(m *testing.M) {
 const limit = 60 * time.Second
 
 func TestEachPairDoesWhatItSays(t *testing.T) {
+	certs := t.TempDir()
 	pairs := map[string]struct {
+		args   []string // of both, beside the address
+		stdin  string   // of the client
 		client []string // what the client prints
 		server []string // what the server prints after its address, for each client
 	}{
@@ -62,18 +65,35 @@ func TestEachPairDoesWhatItSays(t *testing.T) {
 		"multiplexer": {
 			client: []string{"hello from the first stream", "hello from the second stream"},
 		},
+		"raw": {
+			stdin:  "hello\nworld\n",
+			client: []string{"hello", "world"},
+			server: []string{"echoed 12 bytes"},
+		},
+		"retry": {
+			client: []string{"online", "answered: before the cut", "suspended", "answered: after the cut", "resumed"},
+			server: []string{"asked: before the cut", "asked: after the cut"},
+		},
+		"tls": {
+			args:   []string{"-certs", certs},
+			client: []string{"answered: hello from alice"},
+			server: []string{"alice comes in", "asked: hello from alice"},
+		},
 	}
 	for name, want := range pairs {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), limit)
 			defer cancel()
-			srv := start(t, ctx, build(t, ctx, name, "server"))
+			if name == "tls" {
+				output(t, ctx, "", build(t, ctx, name, "certs"), "-certs", certs)
+			}
+			srv := start(t, ctx, build(t, ctx, name, "server"), want.args...)
 			cli := build(t, ctx, name, "client")
 
 			// Twice: the server serves one client after the other.
 			for range 2 {
 				// The two calls of brpc are made at the same time.
-				assert.ElementsMatch(t, want.client, lines(output(t, ctx, cli, "-addr", srv.addr)))
+				assert.ElementsMatch(t, want.client, lines(output(t, ctx, want.stdin, cli, append(want.args, "-addr", srv.addr)...)))
 			}
 			assert.ElementsMatch(t, append(want.server, want.server...), srv.interrupt(t))
 		})
@@ -83,16 +103,46 @@ func TestEachPairDoesWhatItSays(t *testing.T) {
 func TestAClientWithoutServerSaysSoAndFails(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	for _, name := range []string{"message", "rpc", "brpc", "multiplexer"} {
-		var stderr bytes.Buffer
-		cmd := exec.CommandContext(ctx, build(t, ctx, name, "client"), "-addr", "127.0.0.1:1")
-		cmd.Stderr = &stderr
-		err := cmd.Run()
-		var exit *exec.ExitError
-		require.ErrorAs(t, err, &exit)
-		assert.Equal(t, 1, exit.ExitCode())
-		assert.Contains(t, stderr.String(), name+" client: ")
+	for _, name := range []string{"message", "rpc", "brpc", "multiplexer", "raw", "retry"} {
+		stderr := failure(t, ctx, build(t, ctx, name, "client"), "-addr", "127.0.0.1:1")
+		assert.Contains(t, stderr, name+" client: ")
 	}
+}
+
+func TestTheTLSServerKnowsWhoComes(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	ours, others := t.TempDir(), t.TempDir()
+	for _, dir := range []string{ours, others} {
+		output(t, ctx, "", build(t, ctx, "tls", "certs"), "-certs", dir)
+	}
+	cli := build(t, ctx, "tls", "client")
+	assert.Contains(t, failure(t, ctx, cli, "-certs", ours, "-addr", "127.0.0.1:1"), "tls client: dial tcp")
+
+	srv := start(t, ctx, build(t, ctx, "tls", "server"), "-certs", ours)
+	assert.Equal(t, "tls client: mallory may not come in\n",
+		failure(t, ctx, cli, "-certs", ours, "-name", "mallory", "-addr", srv.addr))
+	assert.Contains(t, failure(t, ctx, cli, "-certs", others, "-addr", srv.addr), "certificate signed by unknown authority")
+
+	// One that knows the server, and has a certificate of another authority.
+	for _, file := range []string{"alice.pem", "alice-key.pem"} {
+		require.NoError(t, os.Rename(filepath.Join(others, file), filepath.Join(ours, file)))
+	}
+	failure(t, ctx, cli, "-certs", ours, "-addr", srv.addr)
+	assert.Empty(t, srv.interrupt(t), "nobody came in")
+}
+
+// failure runs a program that must fail, and returns what it says of it.
+func failure(t *testing.T, ctx context.Context, name string, args ...string) string {
+	t.Helper()
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Stderr = &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit)
+	assert.Equal(t, 1, exit.ExitCode())
+	return stderr.String()
 }
 
 // build builds an example, if that has not been done, and returns the program.
@@ -105,19 +155,19 @@ func build(t *testing.T, ctx context.Context, pair, side string) string {
 		name += ".exe"
 	}
 	if !programs.built[name] {
-		out, err := exec.CommandContext(ctx, "go", "build", "-o", name, "./"+pair+"/"+side).CombinedOutput()
+		out, err := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", name, "./"+pair+"/"+side).CombinedOutput()
 		require.NoError(t, err, string(out))
 		programs.built[name] = true
 	}
 	return name
 }
 
-// output runs a program and returns what it prints.
-func output(t *testing.T, ctx context.Context, name string, args ...string) string {
+// output runs a program, which reads stdin, and returns what it prints.
+func output(t *testing.T, ctx context.Context, stdin, name string, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &stdout, &stderr
 	require.NoError(t, cmd.Run(), stderr.String())
 	return stdout.String()
 }
@@ -130,9 +180,9 @@ type running struct {
 }
 
 // start starts a server on a free port. It is killed with the test.
-func start(t *testing.T, ctx context.Context, name string) *running {
+func start(t *testing.T, ctx context.Context, name string, args ...string) *running {
 	t.Helper()
-	cmd := exec.CommandContext(ctx, name, "-addr", "127.0.0.1:0")
+	cmd := exec.CommandContext(ctx, name, append(args, "-addr", "127.0.0.1:0")...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()

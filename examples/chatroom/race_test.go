@@ -1,0 +1,6 @@
+//go:build race
+
+package chatroom
+
+// raceFlag has the programs built as the tests are.
+const raceFlag = "-race=true"

@@ -1,0 +1,164 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"sync"
+
+	"github.com/singchia/geminio/examples/mq/internal/proto"
+	"github.com/singchia/geminio/examples/mq/internal/store"
+)
+
+// topic has the groups of a topic. A message is kept until all of them have
+// acknowledged it; if there is none, until one has come and has done so.
+type topic struct {
+	name  string
+	store *store.Store
+
+	mu      sync.Mutex // guards what follows; it is taken before that of a group
+	meta    store.Meta
+	storing int64  // bytes that are on their way to the disk
+	low     uint64 // everything below is or will be trimmed
+	groups  map[string]*group
+	changed notify // of meta and storing
+}
+
+func newTopic(name string, s *store.Store, found store.Topic) *topic {
+	t := &topic{name: name, store: s, meta: found.Meta, low: found.First, groups: make(map[string]*group)}
+	for name, state := range found.Groups {
+		t.groups[name] = loadGroup(state, found.First, found.Next)
+	}
+	return t
+}
+
+// committed tells what the store has now.
+func (t *topic) committed(meta store.Meta) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	grown := meta.Next > t.meta.Next
+	t.meta = meta
+	t.changed.all()
+	if grown {
+		for _, g := range t.groups {
+			g.grow(meta.Next)
+		}
+	}
+}
+
+// reserve waits until the topic holds less than limit bytes, and counts n more
+// until release, which is to be called when they are stored.
+func (t *topic) reserve(ctx context.Context, n int, limit int64) error {
+	for {
+		t.mu.Lock()
+		if t.meta.Bytes+t.storing < limit {
+			t.storing += int64(n)
+			t.mu.Unlock()
+			return nil
+		}
+		changed := t.changed.wait()
+		t.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (t *topic) release(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.storing -= int64(n)
+	t.changed.all()
+}
+
+// group returns the group of this name. A new one begins with the oldest
+// message that is kept, and is on disk when group returns.
+func (t *topic) group(name string) (*group, error) {
+	t.mu.Lock()
+	g := t.groups[name]
+	if g == nil {
+		g = newGroup(t.low, t.meta.Next)
+		t.groups[name] = g
+	}
+	g.join()
+	t.mu.Unlock()
+
+	saved := make(chan error, 1)
+	t.store.SaveGroup(t.name, name, g.state, func(err error) { saved <- err })
+	if err := <-saved; err != nil {
+		g.leave()
+		return nil, err
+	}
+	return g, nil
+}
+
+// forget deletes a group that has no members.
+func (t *topic) forget(name string) error {
+	t.mu.Lock()
+	g := t.groups[name]
+	if g == nil {
+		t.mu.Unlock()
+		return fmt.Errorf("topic %q has no group %q", t.name, name)
+	}
+	if g.memberCount() > 0 {
+		t.mu.Unlock()
+		return fmt.Errorf("group %q has members", name)
+	}
+	delete(t.groups, name)
+	saved := make(chan error, 1)
+	t.store.SaveGroup(t.name, name, nil, func(err error) { saved <- err })
+	t.mu.Unlock()
+	if err := <-saved; err != nil {
+		return err
+	}
+	t.trim()
+	return nil
+}
+
+// trim has the store delete what all groups have acknowledged.
+func (t *topic) trim() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.groups) == 0 {
+		return
+	}
+	low := t.meta.Next
+	for _, g := range t.groups {
+		low = min(low, g.committedTo())
+	}
+	if low > t.low {
+		t.low = low
+		t.store.Trim(t.name, low)
+	}
+}
+
+// saveLater has the store save a group, and trims then.
+func (t *topic) saveLater(name string, g *group) {
+	t.store.SaveGroup(t.name, name, g.state, func(err error) {
+		if err == nil {
+			t.trim()
+		}
+	})
+}
+
+// status says how the topic does.
+func (t *topic) status() proto.Topic {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	status := proto.Topic{Name: t.name, First: t.meta.First, Next: t.meta.Next, Bytes: t.meta.Bytes, Groups: []proto.Group{}}
+	for name, g := range t.groups {
+		g.mu.Lock()
+		status.Groups = append(status.Groups, proto.Group{
+			Name: name, Members: g.members, Committed: g.committed, Redelivered: g.redelivered,
+			Open: t.meta.Next - g.committed - uint64(len(g.acked)),
+		})
+		g.mu.Unlock()
+	}
+	sort.Slice(status.Groups, func(i, j int) bool { return status.Groups[i].Name < status.Groups[j].Name })
+	return status
+}
+
+var errNoTopic = errors.New("no such topic")
