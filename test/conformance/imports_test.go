@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"application": {".", "options", "delegate", "packet", "pkg", "multiplexer"},
 	"client":      {".", "options", "delegate", "packet", "pkg", "conn", "multiplexer", "application"},
 	"server":      {".", "options", "delegate", "packet", "pkg", "conn", "multiplexer", "application"},
-	"examples":    {".", "client", "server", "options", "delegate"},
+	"examples":    {".", "client", "server", "options", "delegate", "examples"},
 	"test":        {"*"},
 }
 
