@@ -2,6 +2,8 @@ package application
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -115,20 +117,26 @@ func (p *script) until(what string, cond func() bool) {
 // back may come at any time and is skipped.
 func (p *script) next(t packet.Type) frame {
 	p.Helper()
+	return p.nextOf(t)
+}
+
+// nextOf is next where the frame may be of any of the types ts.
+func (p *script) nextOf(ts ...packet.Type) frame {
+	p.Helper()
 	var f frame
-	p.until("a frame "+t.String(), func() bool {
+	p.until(fmt.Sprint("a frame ", ts), func() bool {
 		for {
 			var ok bool
 			if f, ok = p.poll(); !ok {
 				return false
 			}
 			credit := f.header.Type == packet.TypeCreditCall || f.header.Type == packet.TypeCreditMessage
-			if !credit || f.header.Type == t {
+			if !credit || slices.Contains(ts, f.header.Type) {
 				return true
 			}
 		}
 	})
-	require.Equal(p, t, f.header.Type, "%v", f)
+	require.Contains(p, ts, f.header.Type, "%v", f)
 	return f
 }
 
