@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -95,7 +96,26 @@ func cutPoints(t *testing.T, wire []byte) (points []int, handshake int) {
 // A tee keeps what goes over the client's side of a connection.
 type tee struct {
 	net.Conn
-	up, down *bytes.Buffer
+	up, down *record
+}
+
+// A record is what went one way. The connection may still add to it when it is
+// looked at.
+type record struct {
+	mu  sync.Mutex
+	all []byte
+}
+
+func (r *record) Write(p []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.all = append(r.all, p...)
+}
+
+func (r *record) Bytes() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return bytes.Clone(r.all)
 }
 
 func (c tee) Read(p []byte) (int, error) {

@@ -27,7 +27,7 @@ type exchange struct {
 	began bool  // there was a client
 	err   error // what it, the server or the audit found wrong
 
-	up, down bytes.Buffer // of the first connection
+	up, down record // of the first connection
 
 	closing atomic.Bool // the client's Close was called
 
