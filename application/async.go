@@ -145,7 +145,7 @@ func (s *Stream) CallAsync(ctx context.Context, method string, req geminio.Reque
 		ch = make(chan *geminio.Call, 1)
 	}
 	call := &geminio.Call{Method: method, Request: req, Done: ch}
-	err := s.startCall(ctx, method, req, callTimeout(req, opts), func(rsp geminio.Response, err error) {
+	err := s.startCall(ctx, method, req, CallTimeout(req, opts), func(rsp geminio.Response, err error) {
 		call.Response, call.Error = rsp, err
 		s.end.callOutlets.Deliver(ch, call)
 	})
@@ -236,7 +236,7 @@ func (s *Stream) PublishAsync(ctx context.Context, msg geminio.Message, ch chan 
 		ch = make(chan *geminio.Publish, 1)
 	}
 	publish := &geminio.Publish{Message: msg, Done: ch}
-	err := s.startPublish(ctx, msg, publishTimeout(msg, opts), Again{}, func(err error) {
+	err := s.startPublish(ctx, msg, PublishTimeout(msg, opts), Again{}, func(err error) {
 		publish.Error = err
 		s.end.publishOutlets.Deliver(ch, publish)
 	})

@@ -37,7 +37,7 @@ func (c *call) appendFields(dst []byte, remainingMS uint32) []byte {
 
 // Call calls method of the peer and waits for the answer.
 func (s *Stream) Call(ctx context.Context, method string, req geminio.Request, opts ...*options.CallOptions) (geminio.Response, error) {
-	timeout := callTimeout(req, opts)
+	timeout := CallTimeout(req, opts)
 	if err := s.check(ctx, timeout, method, req); err != nil {
 		return nil, err
 	}
@@ -62,8 +62,8 @@ func (s *Stream) Call(ctx context.Context, method string, req geminio.Request, o
 	return rsp, err
 }
 
-// callTimeout returns the timeout of a call: that of opts goes before req's.
-func callTimeout(req geminio.Request, opts []*options.CallOptions) time.Duration {
+// CallTimeout returns the timeout of a call: that of opts goes before req's.
+func CallTimeout(req geminio.Request, opts []*options.CallOptions) time.Duration {
 	if len(opts) > 0 {
 		if t := options.MergeCallOptions(opts...).Timeout; t != nil {
 			return *t

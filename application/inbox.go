@@ -76,29 +76,13 @@ func (s *Stream) handleMessage(h packet.Header, payload []byte) error {
 	} else if err := in.window.Receive(cost); err != nil {
 		return err
 	}
-	m := &receivedMessage{
-		message: message{
-			id: r.MessageID, clientID: s.ClientID(), streamID: s.StreamID(),
-			cnss:        options.Cnss(r.Cnss),
-			redelivered: r.Flags&packet.MessageRedelivered != 0,
-		},
-		receipt: receipt{stream: s, id: r.ID, cost: cost},
-	}
+	m := s.newReceived(&r, cost)
 	if publisher != nil {
 		if was, said := publisher.admit(m); was != unseen {
 			s.repeated(m, was, said, memory)
 			return nil
 		}
 		m.receipt.publisher = publisher
-	}
-	m.received = &m.receipt
-	if string(r.Topic) != in.lastTopic {
-		in.lastTopic = string(r.Topic)
-	}
-	m.topic = in.lastTopic
-	if r.TimeoutMS != 0 {
-		m.timeout = time.Duration(r.TimeoutMS) * time.Millisecond
-		m.receipt.deadline = time.Now().Add(m.timeout)
 	}
 	if !announced {
 		m.custom, m.data = join(r.Custom, r.Data)
@@ -109,6 +93,30 @@ func (s *Stream) handleMessage(h packet.Header, payload []byte) error {
 	in.arriving = m
 	in.askGrant()
 	return nil
+}
+
+// newReceived returns the message that r begins, which takes cost of the window.
+// mu is held.
+func (s *Stream) newReceived(r *packet.Message, cost int) *receivedMessage {
+	in := s.in
+	if string(r.Topic) != in.lastTopic {
+		in.lastTopic = string(r.Topic)
+	}
+	m := &receivedMessage{
+		message: message{
+			id: r.MessageID, clientID: s.ClientID(), streamID: s.StreamID(),
+			cnss:        options.Cnss(r.Cnss),
+			topic:       in.lastTopic,
+			redelivered: r.Flags&packet.MessageRedelivered != 0,
+		},
+		receipt: receipt{stream: s, id: r.ID, cost: cost},
+	}
+	m.received = &m.receipt
+	if r.TimeoutMS != 0 {
+		m.timeout = time.Duration(r.TimeoutMS) * time.Millisecond
+		m.receipt.deadline = time.Now().Add(m.timeout)
+	}
+	return m
 }
 
 // push makes m the last message that waits.

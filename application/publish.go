@@ -60,7 +60,7 @@ func (s *Stream) outbox() *outbox {
 // Publish sends msg, and waits for the verdict of the receiving application
 // unless msg is to be delivered at most once.
 func (s *Stream) Publish(ctx context.Context, msg geminio.Message, opts ...*options.PublishOptions) error {
-	timeout := publishTimeout(msg, opts)
+	timeout := PublishTimeout(msg, opts)
 	if err := s.check(ctx, timeout, msg.Topic(), msg); err != nil {
 		return err
 	}
@@ -79,9 +79,9 @@ func (s *Stream) Publish(ctx context.Context, msg geminio.Message, opts ...*opti
 	return s.endPublish(pub, &p, err)
 }
 
-// publishTimeout returns the timeout of a publication: that of opts goes before
+// PublishTimeout returns the timeout of a publication: that of opts goes before
 // msg's.
-func publishTimeout(msg geminio.Message, opts []*options.PublishOptions) time.Duration {
+func PublishTimeout(msg geminio.Message, opts []*options.PublishOptions) time.Duration {
 	if len(opts) > 0 {
 		if t := options.MergePublishOptions(opts...).Timeout; t != nil {
 			return *t

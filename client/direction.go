@@ -97,27 +97,36 @@ func (s *session) over(err error) bool {
 
 // awaitNext waits until another session follows s, as long as the deadline of d
 // allows, and moves d there.
-func (r *RetryEnd) awaitNext(d *direction, s *session) (*session, error) {
-	for {
-		until, moved := d.deadline.watch()
-		var over <-chan time.Time
-		if !until.IsZero() {
-			left := time.Until(until)
-			if left <= 0 {
-				return nil, os.ErrDeadlineExceeded
-			}
-			timer := time.NewTimer(left)
-			defer timer.Stop()
-			over = timer.C
+func (r *RetryEnd) awaitNext(d *direction, s *session) (next *session, err error) {
+	for next == nil && err == nil {
+		next, err = r.awaitWhile(d, s)
+	}
+	return next, err
+}
+
+// awaitWhile is awaitNext until the deadline of d moves, for which it returns
+// neither a session nor an error.
+func (r *RetryEnd) awaitWhile(d *direction, s *session) (*session, error) {
+	until, moved := d.deadline.watch()
+	var over <-chan time.Time
+	if !until.IsZero() {
+		left := time.Until(until)
+		if left <= 0 {
+			return nil, os.ErrDeadlineExceeded
 		}
-		select {
-		case <-s.replaced:
-			return d.move(s, s.next.Load()), nil
-		case <-moved:
-		case <-over:
-		case <-r.ctx.Done():
-			return nil, net.ErrClosed
-		}
+		timer := time.NewTimer(left)
+		defer timer.Stop()
+		over = timer.C
+	}
+	select {
+	case <-s.replaced:
+		return d.move(s, s.next.Load()), nil
+	case <-over:
+		return nil, os.ErrDeadlineExceeded
+	case <-r.ctx.Done():
+		return nil, net.ErrClosed
+	case <-moved:
+		return nil, nil
 	}
 }
 

@@ -265,3 +265,28 @@ func TestOpenStreamTakesThirtySecondsOverAllSessions(t *testing.T) {
 		assert.Same(t, stream, list[1])
 	})
 }
+
+func TestCancelDuringAnOutageReachesTheHandlerAfterIt(t *testing.T) {
+	bubble(t, func(t *testing.T, s *site) {
+		s.up()
+		r, far := s.pair()
+		began, ended := make(chan struct{}), make(chan error, 1)
+		require.NoError(t, far.Register(context.Background(), "wait", func(ctx context.Context, _ geminio.Request, _ geminio.Response) {
+			close(began)
+			<-ctx.Done()
+			ended <- ctx.Err()
+		}))
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		called := background(func() (geminio.Response, error) { return r.Call(ctx, "wait", r.NewRequest(nil)) })
+		<-began
+		s.refuse(true)
+		s.cut()
+		cancel()
+		assert.Equal(t, context.Canceled, (<-called).err)
+		pending(t, ended)
+		s.refuse(false)
+		assert.Equal(t, context.Canceled, <-ended)
+		r.Close()
+	})
+}

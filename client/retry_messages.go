@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/application"
 	"github.com/singchia/geminio/options"
 )
 
@@ -32,20 +33,11 @@ func (r *RetryEnd) Receive(ctx context.Context) (geminio.Message, error) {
 	}
 }
 
-func publishTimeout(msg geminio.Message, opts []*options.PublishOptions) time.Duration {
-	if len(opts) > 0 {
-		if t := options.MergePublishOptions(opts...).Timeout; t != nil {
-			return *t
-		}
-	}
-	return msg.Timeout()
-}
-
 // Publish sends msg and waits for the verdict of the receiving application,
 // over all sessions; a message that is to be delivered at most once, until it
 // is committed to a connection.
 func (r *RetryEnd) Publish(ctx context.Context, msg geminio.Message, opts ...*options.PublishOptions) error {
-	p := newPublication(ctx, msg, publishTimeout(msg, opts))
+	p := newPublication(ctx, msg, application.PublishTimeout(msg, opts))
 	if err := r.outbox.publish(p); err != nil {
 		return err
 	}
@@ -59,7 +51,7 @@ func (r *RetryEnd) PublishAsync(ctx context.Context, msg geminio.Message, ch cha
 		ch = make(chan *geminio.Publish, 1)
 	}
 	publish := &geminio.Publish{Message: msg, Done: ch}
-	p := newPublication(ctx, msg, publishTimeout(msg, opts))
+	p := newPublication(ctx, msg, application.PublishTimeout(msg, opts))
 	p.msg.data, p.msg.custom = bytes.Clone(p.msg.data), bytes.Clone(p.msg.custom)
 	if err := r.outbox.publish(p); err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/application"
 	"github.com/singchia/geminio/options"
 )
 
@@ -60,20 +61,11 @@ func (r *RetryEnd) NewRequest(data []byte, opts ...*options.NewRequestOptions) g
 	return r.current.Load().end.NewRequest(data, opts...)
 }
 
-func callTimeout(req geminio.Request, opts []*options.CallOptions) time.Duration {
-	if len(opts) > 0 {
-		if t := options.MergeCallOptions(opts...).Timeout; t != nil {
-			return *t
-		}
-	}
-	return req.Timeout()
-}
-
 // Call calls method of the server and waits for the answer. It waits for the
 // next session, within the same context and timeout, while there is none, and
 // where one is lost before anything of the request has left.
 func (r *RetryEnd) Call(ctx context.Context, method string, req geminio.Request, opts ...*options.CallOptions) (geminio.Response, error) {
-	until := deadlineOf(callTimeout(req, opts))
+	until := deadlineOf(application.CallTimeout(req, opts))
 	s := r.current.Load()
 	rsp, err := s.end.Call(ctx, method, req, opts...)
 	for err != nil && unsent(err) {
@@ -102,7 +94,7 @@ func (r *RetryEnd) CallAsync(ctx context.Context, method string, req geminio.Req
 	if ch == nil {
 		ch = make(chan *geminio.Call, 1)
 	}
-	timeout := callTimeout(req, opts)
+	timeout := application.CallTimeout(req, opts)
 	c := &asyncCall{
 		r: r, ctx: ctx, until: deadlineOf(timeout), req: copyOf(req),
 		call: &geminio.Call{Method: method, Request: req, Done: ch},

@@ -39,11 +39,12 @@ var (
 	// without anything moving.
 	ErrStuck = errors.New("session makes no progress")
 
-	errClosed  = errors.New("connection closed")
-	errUnbound = errors.New("session is bound to TLS, which this transport does not show")
-	errFenced  = errors.New("the client came back over another connection")
-	errOverrun = errors.New("peer takes without acknowledging")
-	errReplay  = protocolError("a frame that was cut comes again as another one")
+	errClosed   = errors.New("connection closed")
+	errUnbound  = errors.New("session is bound to TLS, which this transport does not show")
+	errDeclined = errors.New("session cannot be resumed now")
+	errFenced   = errors.New("the client came back over another connection")
+	errOverrun  = errors.New("peer takes without acknowledging")
+	errReplay   = protocolError("a frame that was cut comes again as another one")
 )
 
 // A ProtocolError says which rule of docs/wire.md the peer broke. It ends the

@@ -25,7 +25,8 @@ const (
 //
 // Priorities on one connection mean little while megabytes wait in the socket
 // and in the peer's receive buffer, so these are kept few, by the peer's ACKs.
-// Where the round trip is a millisecond or more, mere bulk is not throttled.
+// Where the round trip is a millisecond or more, mere bulk is held by the
+// replay limit alone, which grows with what the path takes.
 type flow struct {
 	acked uint64 // position up to which the peer has received
 

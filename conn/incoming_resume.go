@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -24,8 +23,7 @@ func (in *Incoming) Resumes() (session [16]byte, ok bool) {
 // is nil, the client is to be treated as a new one, by Confirm or Refuse; if
 // not, it was answered and the connection is closed.
 func (in *Incoming) Resume(old *Conn, allow func() error) (resumed bool, err error) {
-	known := in.proves(old)
-	if !known {
+	if !in.proves(old) {
 		return in.decline(packet.Verdict{Code: packet.VerdictUnknown})
 	}
 	if allow != nil {
@@ -88,8 +86,6 @@ func (in *Incoming) decline(v packet.Verdict) (bool, error) {
 	in.Refuse(err)
 	return false, err
 }
-
-var errDeclined = errors.New("session cannot be resumed now")
 
 // confirmResume tells the client that the session goes on, and what of it was
 // received.

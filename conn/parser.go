@@ -36,9 +36,6 @@ var parts = sync.Pool{New: func() any {
 	return &b
 }}
 
-// begun tells whether a frame is incomplete.
-func (p *parser) begun() bool { return p.part != nil || p.streaming }
-
 // parse hands up everything in data, which lies in sl.
 func (s *session) parse(data []byte, sl *slab.Slab) error {
 	p := &s.in

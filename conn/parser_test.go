@@ -65,7 +65,7 @@ func TestFramesCutAtEveryByteAcrossTwoReadsComeWhole(t *testing.T) {
 			c, h := parsing(t)
 			require.NoError(t, c.parse(wire[:cut], nil))
 			require.NoError(t, c.parse(wire[cut:], nil))
-			require.False(t, c.in.begun())
+			require.False(t, c.in.part != nil || c.in.streaming)
 			require.EqualValues(t, len(wire), c.in.pos)
 			require.Empty(t, h.broken)
 			sameFrames(t, handedUp(fs), h.frames)

@@ -99,8 +99,7 @@ type Stats struct {
 	Resumes      uint64
 	Repeated     uint64 // what was to be sent again after all resumes
 	RepeatedLast uint64 // after the last one
-	Retained     int    // what is kept until the peer acknowledges
-	RetainedMost int    // what Retained may come to, give or take a frame
+	RetainedMost int    // what may be kept until the peer acknowledges, give or take a frame
 }
 
 // Stats returns the counters as they are now.
@@ -109,7 +108,7 @@ func (c *Conn) Stats() Stats {
 	defer c.mu.Unlock()
 	return Stats{
 		Resumes: c.resume.count, Repeated: c.resume.repeated, RepeatedLast: c.resume.last,
-		Retained: c.ring.bytes(), RetainedMost: c.flow.replay,
+		RetainedMost: c.flow.replay,
 	}
 }
 
@@ -120,14 +119,6 @@ func (c *Conn) SessionID() [16]byte {
 		return [16]byte{}
 	}
 	return c.ticket.id
-}
-
-// Grace is how long the session lives without a transport; 0: it does not.
-func (c *Conn) Grace() time.Duration {
-	if c.ticket == nil {
-		return 0
-	}
-	return c.ticket.grace
 }
 
 // Detached tells whether the session has no transport now, and is not over.
@@ -265,11 +256,16 @@ func (c *Conn) carryOn(nc net.Conn, pos uint64) error {
 		now := time.Now()
 		c.attach(now, pos)
 		c.carry(now)
-		c.cfg.Log.Debugf("%v: resumed over %v, %d bytes again", c, nc.RemoteAddr(), c.resume.last)
 	}
 	c.settling = false
-	c.unlocked(c.settle)
-	if c.dead {
+	again, dead := c.resume.last, c.dead
+	c.unlocked(func() {
+		if !dead {
+			c.cfg.Log.Debugf("%v: resumed over %v, %d bytes again", c, nc.RemoteAddr(), again)
+		}
+		c.settle()
+	})
+	if dead {
 		return errClosed
 	}
 	return nil

@@ -268,7 +268,6 @@ func TestAConnectionThatIsNoSessionDoesNotResume(t *testing.T) {
 	a, _ := memnet.Pipe()
 	c, h := start(a, Config{}, true)
 	require.Zero(t, c.SessionID())
-	require.Zero(t, c.Grace())
 	nc, _ := memnet.Pipe()
 	_, err := c.Resume(nc, true)
 	require.ErrorIs(t, err, ErrUnknown)

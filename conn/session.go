@@ -36,7 +36,7 @@ type driver interface {
 // A session is one side of two sequences of counted frames, whatever carries
 // them: what is queued and composed, what the peer has not acknowledged, what
 // has arrived. It has no goroutine, no clock and no socket. Bytes come in by
-// parse and go out by compose; detach and resume put another transport under
+// parse and go out by compose; detach and attach put another transport under
 // it, at any byte.
 //
 // Frames have positions from when they are composed. Those between acked and

@@ -6,9 +6,11 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/jumboframes/armorigo/log"
 	"github.com/stretchr/testify/require"
 
 	"github.com/singchia/geminio/packet"
@@ -28,9 +30,12 @@ type couple struct {
 
 var testInstance = [16]byte{1, 2, 3}
 
-func newCouple(t testing.TB, grace time.Duration) *couple {
+func newCouple(t testing.TB, grace time.Duration, logger ...log.Logger) *couple {
 	p := &couple{t: t, suspended: make(chan struct{}, 1000), again: make(chan struct{}, 1000)}
 	p.serverConfig = Config{Grace: grace, Instance: testInstance}
+	for _, l := range logger {
+		p.serverConfig.Log = l
+	}
 	p.dial()
 	incoming := make(chan *Incoming, 1)
 	go func() {
@@ -46,6 +51,7 @@ func newCouple(t testing.TB, grace time.Duration) *couple {
 		incoming <- in
 	}()
 	c, err := Client(p.inClient, Config{
+		Log:       p.serverConfig.Log,
 		Resume:    true,
 		Suspended: func(error) { p.suspended <- struct{}{} },
 		Resumed:   func() { p.again <- struct{}{} },
@@ -167,4 +173,32 @@ func TestASessionEndsWhenNothingComesInTheTimeOfItsGrace(t *testing.T) {
 	p.cut()
 	require.ErrorIs(t, p.hc.ended(t), ErrGrace)
 	require.ErrorIs(t, p.hs.ended(t), ErrGrace)
+}
+
+// A curious logger asks both sides whenever it is told something, as a
+// program's may.
+type curious struct {
+	log.Logger
+	client, server atomic.Pointer[Conn]
+}
+
+func (l *curious) Debugf(string, ...any) {
+	for _, c := range []*Conn{l.client.Load(), l.server.Load()} {
+		if c != nil {
+			c.Held()
+		}
+	}
+}
+
+func TestALoggerMayAskTheConnection(t *testing.T) {
+	l := &curious{Logger: log.DefaultLog}
+	p := newCouple(t, time.Minute, l)
+	l.client.Store(p.client)
+	l.server.Store(p.server)
+	p.cut()
+	p.resume()
+	p.client.GiveUp(io.ErrClosedPipe)
+	require.Error(t, p.hc.ended(t))
+	p.server.GiveUp(io.ErrClosedPipe)
+	require.Error(t, p.hs.ended(t))
 }

@@ -61,7 +61,7 @@ func (s *session) snap() snapshot {
 		prefaced: s.prefaced, beatDue: s.beatDue, askDue: s.askDue,
 		pongs: s.pongs, ackDue: s.ackDue, ackTold: s.ackTold,
 		epoch: s.epoch, resume: s.resume,
-		inPos: s.in.pos, seen: s.in.seen, off: s.in.off, left: s.in.left, begun: s.in.begun(),
+		inPos: s.in.pos, seen: s.in.seen, off: s.in.off, left: s.in.left, begun: s.in.part != nil || s.in.streaming,
 		ring: append([]keptPiece(nil), s.ring.kept[s.ring.first:]...), again: s.ring.again - s.ring.first,
 		queues: [3]queueShot{s.control.shot(), s.messages.shot(), s.bulk.shot()},
 		ends:   append([]ending(nil), s.ends...),

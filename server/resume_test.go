@@ -125,7 +125,7 @@ func TestNewEndWithConnHandsTheConnectionToItsSession(t *testing.T) {
 	accepted := background(accept)
 	r := roam(t, p.dial, "me", 7)
 	far := receive(t, accepted).v
-	assert.Equal(t, 30*time.Second, r.c.Grace())
+	assert.Equal(t, 30*time.Second, graceOf(r))
 
 	r.cut()
 	accepted = background(accept)
@@ -166,7 +166,7 @@ func TestWhoIsGrantedASession(t *testing.T) {
 		l := listen(t, c.o)
 		r := roam(t, over(l), "me", 0)
 		receive(t, background(l.AcceptEnd))
-		assert.Equal(t, c.listener, r.c.Grace(), name)
+		assert.Equal(t, c.listener, graceOf(r), name)
 		assert.Equal(t, c.listener == 0, r.c.SessionID() == [16]byte{}, name)
 
 		p := newPipes()
@@ -177,7 +177,7 @@ func TestWhoIsGrantedASession(t *testing.T) {
 		})
 		r = roam(t, p.dial, "me", 0)
 		receive(t, accepted)
-		assert.Equal(t, c.conn, r.c.Grace(), name)
+		assert.Equal(t, c.conn, graceOf(r), name)
 		assert.Equal(t, c.conn == 0, r.c.SessionID() == [16]byte{}, name)
 		p.Close()
 	}

@@ -125,3 +125,8 @@ func away(t *testing.T, s *Sessions, id uint64) {
 		return h != nil && h.away
 	}, patience, time.Millisecond)
 }
+
+// graceOf returns how long the server keeps the session, 0 if it grants none.
+func graceOf(r *roamer) time.Duration {
+	return time.Duration(r.c.Peer().GraceMS) * time.Millisecond
+}
