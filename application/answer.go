@@ -13,7 +13,7 @@ func (s *Stream) handleResponse(h packet.Header, payload []byte) error {
 	if h.Flags&packet.FlagMORE != 0 {
 		return s.announceResponse(&r)
 	}
-	custom, data := join(r.Custom, r.Data)
+	rsp, custom, data := newResponse(&r)
 	s.mu.Lock()
 	c := s.outgoing(r.ID)
 	if c == nil {
@@ -25,7 +25,7 @@ func (s *Stream) handleResponse(h packet.Header, payload []byte) error {
 		return errDuplicateID
 	}
 	c.code, c.text = r.Code, string(r.Text)
-	s.answer(c, custom, data)
+	s.answer(c, rsp, custom, data)
 	return nil
 }
 
@@ -34,17 +34,18 @@ func (s *Stream) outgoing(id uint64) *call {
 	if s.calls == nil {
 		return nil
 	}
-	return s.calls.outgoing[id]
+	return s.calls.outgoing.get(id)
 }
 
-// answer completes c. mu is held, and unlocked.
-func (s *Stream) answer(c *call, custom, data []byte) {
-	c.rsp = &response{
-		id: c.fields.RequestID, clientID: s.ClientID(), streamID: s.StreamID(), method: c.method,
+// answer completes c with rsp. mu is held, and unlocked.
+func (s *Stream) answer(c *call, rsp *response, custom, data []byte) {
+	*rsp = response{
+		id: c.fields.RequestID, clientID: s.ClientID(), streamID: s.StreamID(),
 		custom: custom, data: data,
 	}
+	c.rsp = rsp
 	c.answered, c.halted = true, true
-	delete(s.calls.outgoing, c.fields.ID)
+	s.calls.outgoing.remove(c.fields.ID)
 	w, handedOn := c.w, c.handedOn
 	s.mu.Unlock()
 	if w != nil {
@@ -53,6 +54,21 @@ func (s *Stream) answer(c *call, custom, data []byte) {
 	if handedOn {
 		c.async.finish(c.outcome())
 	}
+}
+
+// newResponse returns a response and, in as few allocations as can be, the
+// content of r.
+func newResponse(r *packet.Response) (rsp *response, custom, data []byte) {
+	if n := len(r.Custom) + len(r.Data); n == 0 || n > littleContent {
+		custom, data = join(r.Custom, r.Data, nil)
+		return new(response), custom, data
+	}
+	both := new(struct {
+		response
+		room [littleContent]byte
+	})
+	custom, data = join(r.Custom, r.Data, both.room[:])
+	return &both.response, custom, data
 }
 
 func (s *Stream) announceResponse(r *packet.Response) error {
@@ -102,7 +118,7 @@ func (s *Stream) handleResponseBody(id uint64, part []byte, last bool) error {
 	}
 	c.body = nil
 	custom, data := b.content()
-	s.answer(c, custom, data)
+	s.answer(c, new(response), custom, data)
 	s.end.releaseResponse(b)
 	return nil
 }
@@ -127,6 +143,6 @@ func (s *Stream) handleResponseCancel(id uint64) {
 	b := c.body
 	c.body = nil
 	c.code, c.text = packet.CodeCancelled, packet.CodeCancelled.String()
-	s.answer(c, nil, nil)
+	s.answer(c, new(response), nil, nil)
 	s.end.releaseResponse(b)
 }

@@ -17,8 +17,7 @@ import (
 type call struct {
 	exchange
 	fields packet.RequestFields
-	method string
-	name   string // what of the method goes with the request
+	method *definition
 
 	// The stream's mu guards
 	answered bool
@@ -32,7 +31,7 @@ type call struct {
 
 func (c *call) appendFields(dst []byte, remainingMS uint32) []byte {
 	c.fields.TimeoutMS = remainingMS
-	return packet.AppendRequest(dst, c.fields, c.name)
+	return packet.AppendRequest(dst, c.fields, c.method.name())
 }
 
 // Call calls method of the peer and waits for the answer.
@@ -117,10 +116,6 @@ func (s *Stream) orEOF(err error) error {
 
 // beginCall makes c known before anything of it is sent.
 func (s *Stream) beginCall(c *call, method string, req geminio.Request) error {
-	c.method = method
-	if own, ok := req.(*request); ok {
-		own.setMethod(method)
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over != 0 {
@@ -135,20 +130,24 @@ func (s *Stream) beginCall(c *call, method string, req geminio.Request) error {
 	r.lastID++
 	c.fields = packet.RequestFields{ID: r.lastID, RequestID: req.ID()}
 	c.w = s.end.mux.Waiter()
-	r.outgoing[c.fields.ID] = c
+	r.outgoing.put(c.fields.ID, c)
 	return nil
 }
 
 // sendCall queues the request with all of its content.
 func (s *Stream) sendCall(c *call, method string, req geminio.Request, p *patience) (err error) {
-	if c.fields.Method, c.name, err = s.end.methodIndex(s, &c.exchange, method, p); err != nil {
+	if c.method, err = s.end.definition(s, &c.exchange, method, p); err != nil {
 		return err
+	}
+	c.fields.Method = c.method.index
+	if own, ok := req.(*request); ok {
+		own.method.Store(&c.method.method)
 	}
 	l := letter{
 		author: c,
 		typ:    packet.TypeRequest,
 		head:   packet.BodyHead{Kind: packet.BodyRequest, ID: c.fields.ID},
-		fixed:  packet.RequestFieldsLen + len(c.name),
+		fixed:  packet.RequestFieldsLen + len(c.method.name()),
 		custom: req.Custom(),
 		data:   req.Data(),
 		credit: &s.end.requests,
@@ -211,10 +210,10 @@ func (s *Stream) endCall(c *call, p *patience, err error) (geminio.Response, err
 
 // takeCall takes c out of the table and tells whether it was there. mu is held.
 func (s *Stream) takeCall(c *call) bool {
-	if s.calls.outgoing[c.fields.ID] != c {
+	if c.answered || s.calls.outgoing.get(c.fields.ID) != c {
 		return false
 	}
-	delete(s.calls.outgoing, c.fields.ID)
+	s.calls.outgoing.remove(c.fields.ID)
 	return true
 }
 
@@ -232,6 +231,9 @@ func (s *Stream) withdrawCall(c *call, body *incoming) {
 func (c *call) outcome() (geminio.Response, error) {
 	switch c.code {
 	case packet.CodeOK:
+		if c.method != nil { // it was answered before it was asked
+			c.rsp.method = &c.method.method
+		}
 		return c.rsp, nil
 	case packet.CodeBusy:
 		return nil, &geminio.CallError{Err: geminio.ErrBusy}

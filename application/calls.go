@@ -9,8 +9,8 @@ import (
 // mu guards it.
 type calls struct {
 	lastID   uint64
-	outgoing map[uint64]*call
-	serving  map[uint64]*served
+	outgoing idTable[call]
+	serving  idTable[served]
 
 	methods map[string]*method
 	hijack  *hijack
@@ -26,10 +26,7 @@ type calls struct {
 // rpc returns the stream's calls. mu is held.
 func (s *Stream) rpc() *calls {
 	if s.calls == nil {
-		s.calls = &calls{
-			outgoing: make(map[uint64]*call),
-			serving:  make(map[uint64]*served),
-		}
+		s.calls = new(calls)
 	}
 	return s.calls
 }
@@ -50,7 +47,7 @@ func (s *Stream) dropCalls() (left leftovers) {
 	if r == nil {
 		return left
 	}
-	for _, c := range r.outgoing {
+	for c := range r.outgoing.all {
 		c.halt()
 		if c.handedOn {
 			left.calls = append(left.calls, c)
@@ -60,7 +57,7 @@ func (s *Stream) dropCalls() (left leftovers) {
 			c.body = nil
 		}
 	}
-	for _, sv := range r.serving {
+	for sv := range r.serving.all {
 		sv.halt()
 		left.served = append(left.served, sv)
 	}
@@ -68,8 +65,8 @@ func (s *Stream) dropCalls() (left leftovers) {
 		reg.halt()
 	}
 	left.unanswered, left.names, left.asked = r.unanswered, len(r.remote), r.remoteUnanswered
-	clear(r.outgoing)
-	clear(r.serving)
+	r.outgoing.clear()
+	r.serving.clear()
 	clear(r.registrations)
 	r.unanswered, r.remote = 0, nil
 	if r.watcher != nil {

@@ -6,23 +6,56 @@ import (
 	"time"
 )
 
-// A callContext is the context of a handler. Its channel and its timer exist
-// only where somebody waits for it.
+// A callContext is the context of a handler. What others wait for exists only
+// where they do: most handlers are over before, and there is one for each call.
 type callContext struct {
-	deadline time.Time // zero without one
+	deadline *time.Time // nil without one
 
 	mu sync.Mutex
 	// mu guards
-	err   error
+	end     contextEnd
+	waiters *contextWaiters
+}
+
+// A contextEnd says why a context has ended.
+type contextEnd uint8
+
+const (
+	goesOn contextEnd = iota
+	canceled
+	expired
+)
+
+func (e contextEnd) err() error {
+	switch e {
+	case canceled:
+		return context.Canceled
+	case expired:
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// contextWaiters is what waits for the end of a context.
+type contextWaiters struct {
 	done  chan struct{}
-	timer *time.Timer
+	timer *time.Timer // nil where there is no deadline, or the context had ended
 	after map[*func()]struct{}
 }
 
 var _ context.Context = (*callContext)(nil)
 
+// setDeadline ends the context at t. It must be called before anybody knows of
+// the context.
+func (c *callContext) setDeadline(t time.Time) { c.deadline = &t }
+
 // Deadline returns the caller's deadline.
-func (c *callContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
+func (c *callContext) Deadline() (time.Time, bool) {
+	if c.deadline == nil {
+		return time.Time{}, false
+	}
+	return *c.deadline, true
+}
 
 // Value returns nil.
 func (c *callContext) Value(any) any { return nil }
@@ -31,10 +64,10 @@ func (c *callContext) Value(any) any { return nil }
 func (c *callContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil && !c.deadline.IsZero() && !time.Now().Before(c.deadline) {
-		c.end(context.DeadlineExceeded)
+	if c.end == goesOn && c.deadline != nil && !time.Now().Before(*c.deadline) {
+		c.finish(expired)
 	}
-	return c.err
+	return c.end.err()
 }
 
 // Done returns a channel that is closed when the caller gives up, when the
@@ -42,15 +75,23 @@ func (c *callContext) Err() error {
 func (c *callContext) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.done == nil {
-		c.done = make(chan struct{})
-		if c.err != nil {
-			close(c.done)
-		} else {
-			c.startTimer()
-		}
+	return c.awaited().done
+}
+
+// awaited returns the waiters, to whom somebody is to be added. mu is held.
+func (c *callContext) awaited() *contextWaiters {
+	if c.waiters != nil {
+		return c.waiters
 	}
-	return c.done
+	w := &contextWaiters{done: make(chan struct{})}
+	c.waiters = w
+	switch {
+	case c.end != goesOn:
+		close(w.done)
+	case c.deadline != nil:
+		w.timer = time.AfterFunc(time.Until(*c.deadline), func() { c.finishLocking(expired) })
+	}
+	return w
 }
 
 // AfterFunc runs f on a goroutine of its own when the context has ended. It
@@ -58,56 +99,49 @@ func (c *callContext) Done() <-chan struct{} {
 func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil {
+	if c.end != goesOn {
 		go f()
 		return func() bool { return false }
 	}
-	if c.after == nil {
-		c.after = make(map[*func()]struct{})
+	w := c.awaited()
+	if w.after == nil {
+		w.after = make(map[*func()]struct{})
 	}
-	c.after[&f] = struct{}{}
-	c.startTimer()
+	w.after[&f] = struct{}{}
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		_, waiting := c.after[&f]
-		delete(c.after, &f)
+		_, waiting := w.after[&f]
+		delete(w.after, &f)
 		return waiting
 	}
 }
 
 // cancel ends the context. It never blocks and runs nothing of others.
-func (c *callContext) cancel() {
+func (c *callContext) cancel() { c.finishLocking(canceled) }
+
+func (c *callContext) finishLocking(why contextEnd) {
 	c.mu.Lock()
-	c.end(context.Canceled)
+	c.finish(why)
 	c.mu.Unlock()
 }
 
-func (c *callContext) expire() {
-	c.mu.Lock()
-	c.end(context.DeadlineExceeded)
-	c.mu.Unlock()
-}
-
-func (c *callContext) startTimer() {
-	if c.timer == nil && !c.deadline.IsZero() {
-		c.timer = time.AfterFunc(time.Until(c.deadline), c.expire)
-	}
-}
-
-func (c *callContext) end(err error) {
-	if c.err != nil {
+// finish ends the context, if it goes on. mu is held.
+func (c *callContext) finish(why contextEnd) {
+	if c.end != goesOn {
 		return
 	}
-	c.err = err
-	if c.done != nil {
-		close(c.done)
+	c.end = why
+	w := c.waiters
+	if w == nil {
+		return
 	}
-	if c.timer != nil {
-		c.timer.Stop()
+	close(w.done)
+	if w.timer != nil {
+		w.timer.Stop()
 	}
-	for f := range c.after {
+	for f := range w.after {
 		go (*f)()
 	}
-	c.after = nil
+	w.after = nil
 }

@@ -3,6 +3,7 @@ package application
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/singchia/geminio/packet"
 	"github.com/singchia/geminio/pkg/wait"
@@ -11,69 +12,98 @@ import (
 // A dictionary holds the numbers of the method names of one connection: those
 // that this side defined, and the names that the peer did.
 type dictionary struct {
+	latest atomic.Pointer[definition] // the one that was asked for last
+
 	mu sync.RWMutex
 	// mu guards
-	index map[string]uint32
-	size  int // of the names together
+	defined map[string]*definition
+	size    int // of the names together
 
 	// reader only
-	names     []string // the peer's, from index 1 on
+	names     []*string // the peer's, from index 1 on
 	namesSize int
 }
 
-// methodIndex returns what a request carries of method: its number, or its
-// name where the dictionary is full. A new number is made known before.
-func (e *End) methodIndex(s *Stream, x *exchange, method string, p *patience) (index uint32, name string, err error) {
+// A definition is a method of the peer and its number, 0 if it has none. It is
+// not changed.
+type definition struct {
+	method string
+	index  uint32
+}
+
+// name returns what a request carries beside the number.
+func (d *definition) name() string {
+	if d.index != 0 {
+		return ""
+	}
+	return d.method
+}
+
+// definition returns what a request carries of method: its number, or its name
+// where the dictionary is full. A new number is made known before.
+func (e *End) definition(s *Stream, x *exchange, method string, p *patience) (def *definition, err error) {
 	d := &e.dictionary
-	d.mu.RLock()
-	index = d.index[method]
-	d.mu.RUnlock()
-	if index != 0 {
-		return index, "", nil
+	if def = d.find(method); def != nil {
+		return def, nil
 	}
 	for {
-		index, err = d.define(e.conn, method, x.w)
+		def, err = d.define(e.conn, method, x.w)
 		switch {
-		case err == nil && index == 0:
-			return 0, method, nil
 		case err == nil:
-			return index, "", nil
+			return def, nil
 		case !errors.Is(err, wait.ErrMustWait):
-			return 0, "", errHalted
+			return nil, errHalted
 		}
 		if err = p.wait(x.w); err == nil && s.isHalted(x) {
 			err = errHalted
 		}
 		if err != nil {
 			e.conn.Withdraw(x.w)
-			return 0, "", err
+			return nil, err
 		}
 	}
 }
 
+// find returns the definition of method, nil if it has none.
+func (d *dictionary) find(method string) *definition {
+	if def := d.latest.Load(); def != nil && def.method == method {
+		return def
+	}
+	d.mu.RLock()
+	def := d.defined[method]
+	d.mu.RUnlock()
+	if def != nil {
+		d.latest.Store(def)
+	}
+	return def
+}
+
 // define gives method a number and queues what makes it known, before any
-// request can use it. It returns 0 where there is no room for it. An error is
-// that of Append.
-func (d *dictionary) define(link Conn, method string, w *wait.Waiter) (uint32, error) {
+// request can use it. The number is 0 where there is no room for it. An error
+// is that of Append.
+func (d *dictionary) define(link Conn, method string, w *wait.Waiter) (*definition, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	index := d.index[method]
-	full := len(d.index) >= packet.MaxDictionary || d.size+len(method) > packet.MaxDictionaryBytes
-	if index != 0 || full || method == "" {
+	def := d.defined[method]
+	full := len(d.defined) >= packet.MaxDictionary || d.size+len(method) > packet.MaxDictionaryBytes
+	if def != nil || full || method == "" {
 		link.Withdraw(w) // from an earlier try
-		return index, nil
+		if def == nil {
+			def = &definition{method: method}
+		}
+		return def, nil
 	}
-	index = uint32(len(d.index) + 1)
-	fields := packet.AppendMethodDef(make([]byte, 0, 64), index, method)
+	def = &definition{method, uint32(len(d.defined) + 1)}
+	fields := packet.AppendMethodDef(make([]byte, 0, 64), def.index, method)
 	if _, err := link.Append(packet.Control, packet.Header{Type: packet.TypeMethodDef}, fields, nil, nil, w); err != nil {
-		return 0, err
+		return nil, err
 	}
-	if d.index == nil {
-		d.index = make(map[string]uint32)
+	if d.defined == nil {
+		d.defined = make(map[string]*definition)
 	}
-	d.index[method] = index
+	d.defined[method] = def
 	d.size += len(method)
-	return index, nil
+	return def, nil
 }
 
 // handleMethodDef learns a name of the peer. Called on the reader.
@@ -85,18 +115,20 @@ func (d *dictionary) handleMethodDef(payload []byte) error {
 	if def.Index != uint32(len(d.names)+1) || d.namesSize+len(def.Name) > packet.MaxDictionaryBytes {
 		return errDictionary
 	}
-	d.names = append(d.names, string(def.Name))
+	name := string(def.Name)
+	d.names = append(d.names, &name)
 	d.namesSize += len(def.Name)
 	return nil
 }
 
 // name returns the method of a request. Called on the reader.
-func (d *dictionary) name(r *packet.Request) (string, error) {
+func (d *dictionary) name(r *packet.Request) (*string, error) {
 	if r.Method == 0 {
-		return string(r.Name), nil
+		name := string(r.Name)
+		return &name, nil
 	}
 	if int(r.Method) > len(d.names) {
-		return "", errUnknownMethodIndex
+		return nil, errUnknownMethodIndex
 	}
 	return d.names[r.Method-1], nil
 }

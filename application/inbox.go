@@ -85,7 +85,7 @@ func (s *Stream) handleMessage(h packet.Header, payload []byte) error {
 		m.receipt.publisher = publisher
 	}
 	if !announced {
-		m.custom, m.data = join(r.Custom, r.Data)
+		m.custom, m.data = join(r.Custom, r.Data, nil)
 		in.push(m)
 		return nil
 	}

@@ -58,14 +58,22 @@ func split(content []byte, customLen int) (custom, data []byte) {
 	return custom, data
 }
 
-// join copies a content that came in one frame, in one allocation.
-func join(custom, data []byte) (c, d []byte) {
+// littleContent is the size up to which a content lies in one allocation with
+// what it is the content of.
+const littleContent = 64
+
+// join copies a content that came in one frame: into room if that is large
+// enough.
+func join(custom, data, room []byte) (c, d []byte) {
 	n := len(custom) + len(data)
 	if n == 0 {
 		return nil, nil
 	}
-	content := make([]byte, n)
+	content := room
+	if n > len(room) {
+		content = make([]byte, n)
+	}
 	copy(content, custom)
 	copy(content[len(custom):], data)
-	return split(content, len(custom))
+	return split(content[:n], len(custom))
 }

@@ -1,7 +1,7 @@
 package application
 
 import (
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/singchia/geminio"
@@ -14,8 +14,7 @@ type request struct {
 	timeout                time.Duration
 	data, custom           []byte
 
-	mu     sync.Mutex
-	method string // guarded by mu: the same request may be in several calls
+	method atomic.Pointer[string] // nil: none; the same request may be in several calls
 }
 
 var _ geminio.Request = (*request)(nil)
@@ -37,9 +36,14 @@ func (r *request) Data() []byte           { return r.data }
 func (r *request) Custom() []byte         { return r.custom }
 
 func (r *request) Method() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.method
+	return textOf(r.method.Load())
+}
+
+func textOf(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }
 
 func (r *request) SetTimeout(timeout time.Duration) { r.timeout = timeout }
@@ -47,16 +51,10 @@ func (r *request) SetCustom(custom []byte)          { r.custom = custom }
 func (r *request) SetClientID(clientID uint64)      { r.clientID = clientID }
 func (r *request) SetStreamID(streamID uint64)      { r.streamID = streamID }
 
-func (r *request) setMethod(method string) {
-	r.mu.Lock()
-	r.method = method
-	r.mu.Unlock()
-}
-
 // A response is what a handler fills in and what Call returns.
 type response struct {
 	id, clientID, streamID uint64
-	method                 string
+	method                 *string // nil: none
 	data, custom           []byte
 	err                    error
 }
@@ -66,7 +64,7 @@ var _ geminio.Response = (*response)(nil)
 func (r *response) ID() uint64       { return r.id }
 func (r *response) StreamID() uint64 { return r.streamID }
 func (r *response) ClientID() uint64 { return r.clientID }
-func (r *response) Method() string   { return r.method }
+func (r *response) Method() string   { return textOf(r.method) }
 func (r *response) Data() []byte     { return r.data }
 func (r *response) Custom() []byte   { return r.custom }
 func (r *response) Error() error     { return r.err }

@@ -40,11 +40,24 @@ type served struct {
 	text string
 }
 
-// A handled is what a handler gets: it may keep it. It is one allocation.
+// A handled is what a handler gets: it may keep it. It is one allocation,
+// with its content if that is little.
 type handled struct {
 	ctx callContext
 	req request
 	rsp response
+}
+
+// newHandled returns a handled, and room for its content of n bytes or nil.
+func newHandled(n int) (h *handled, room []byte) {
+	if n == 0 || n > littleContent {
+		return new(handled), nil
+	}
+	both := new(struct {
+		handled
+		room [littleContent]byte
+	})
+	return &both.handled, both.room[:]
 }
 
 // newServed returns a served of this End.
@@ -53,7 +66,6 @@ func (e *End) newServed() *served {
 	if sv == nil {
 		sv = new(served)
 	}
-	sv.handled = new(handled)
 	return sv
 }
 
@@ -77,8 +89,8 @@ func (sv *served) appendFields(dst []byte, _ uint32) []byte {
 }
 
 // handleRequest takes a request, or the announcement of one.
-func (s *Stream) handleRequest(h packet.Header, payload []byte) error {
-	r, err := packet.ParseRequest(h, payload)
+func (s *Stream) handleRequest(header packet.Header, payload []byte) error {
+	r, err := packet.ParseRequest(header, payload)
 	if err != nil {
 		return err
 	}
@@ -93,7 +105,7 @@ func (s *Stream) handleRequest(h packet.Header, payload []byte) error {
 		return errContentTooLarge
 	}
 	sv.window = sv.size
-	if h.Flags&packet.FlagMORE != 0 {
+	if header.Flags&packet.FlagMORE != 0 {
 		var memory *bodyMemory
 		if sv.size > e.cfg.Limits.RequestWindow {
 			memory, sv.window = &e.callMemory, 0
@@ -104,15 +116,18 @@ func (s *Stream) handleRequest(h packet.Header, payload []byte) error {
 		}
 	}
 
-	sv.req = request{id: r.RequestID, clientID: s.ClientID(), streamID: s.StreamID(), method: method}
-	sv.rsp = response{id: r.RequestID, clientID: s.ClientID(), streamID: s.StreamID(), method: method}
+	h, room := newHandled(len(r.Custom) + len(r.Data))
+	h.req.id, h.req.clientID, h.req.streamID = r.RequestID, s.ClientID(), s.StreamID()
+	h.req.method.Store(method)
+	h.rsp.id, h.rsp.clientID, h.rsp.streamID, h.rsp.method = r.RequestID, s.ClientID(), s.StreamID(), method
 	if r.TimeoutMS != 0 {
-		sv.req.timeout = time.Duration(r.TimeoutMS) * time.Millisecond
-		sv.ctx.deadline = time.Now().Add(sv.req.timeout)
+		h.req.timeout = time.Duration(r.TimeoutMS) * time.Millisecond
+		h.ctx.setDeadline(time.Now().Add(h.req.timeout))
 	}
 	if sv.body == nil {
-		sv.req.custom, sv.req.data = join(r.Custom, r.Data)
+		h.req.custom, h.req.data = join(r.Custom, r.Data, room)
 	}
+	sv.handled = h
 	return s.enroll(sv)
 }
 
@@ -129,11 +144,11 @@ func (s *Stream) enroll(sv *served) error {
 		return e.queue.discard(sv.window)
 	}
 	rpc := s.rpc()
-	if rpc.serving[sv.id] != nil {
+	if rpc.serving.get(sv.id) != nil {
 		s.mu.Unlock()
 		return errDuplicateID
 	}
-	rpc.serving[sv.id] = sv
+	rpc.serving.put(sv.id, sv)
 	if !announced {
 		rpc.choose(sv)
 	} else if sv.body.memory != nil {
@@ -175,13 +190,13 @@ func (s *Stream) served(id uint64) *served {
 	if s.calls == nil {
 		return nil
 	}
-	return s.calls.serving[id]
+	return s.calls.serving.get(id)
 }
 
 // choose notes who is to serve sv. The stream's mu is held.
 func (r *calls) choose(sv *served) {
 	sv.hijack = r.hijack
-	if m := r.methods[sv.req.method]; m != nil {
+	if m := r.methods[*sv.rsp.method]; m != nil {
 		sv.rpc = m.rpc
 	}
 }
@@ -195,7 +210,7 @@ func (s *Stream) handleRequestCancel(id uint64) {
 		s.mu.Unlock()
 		return
 	}
-	delete(s.calls.serving, id)
+	s.calls.serving.remove(id)
 	sv.halt()
 	s.mu.Unlock()
 	sv.abandon()
@@ -242,7 +257,7 @@ func (sv *served) busy() {
 
 // invoke calls the handler and takes what it says.
 func (sv *served) invoke() {
-	method := sv.req.method
+	method := sv.req.Method()
 	switch {
 	case sv.hijack != nil && sv.hijack.takes(method):
 		sv.hijack.rpc(&sv.ctx, method, &sv.req, &sv.rsp)
@@ -273,7 +288,7 @@ func (sv *served) died(v any) {
 	}
 	sv.fail(packet.CodePanic, packet.Cut(fmt.Sprintf("rpc handler panic: %v", v), panicText))
 	sv.stream.end.log.Errorf("rpc handler of %q panicked, client %d, stream %d: %v\n%s",
-		sv.req.method, sv.stream.ClientID(), sv.stream.StreamID(), v, debug.Stack())
+		sv.req.Method(), sv.stream.ClientID(), sv.stream.StreamID(), v, debug.Stack())
 }
 
 // answer sends the answer, unless nobody wants it any more, and takes sv out of
@@ -302,7 +317,7 @@ func (sv *served) take() bool {
 	if s.served(sv.id) != sv {
 		return false
 	}
-	delete(s.calls.serving, sv.id)
+	s.calls.serving.remove(sv.id)
 	return true
 }
 
@@ -334,7 +349,7 @@ func (sv *served) answerLater(w *wait.Waiter, size int) (own bool) {
 		s.mu.Unlock()
 		return false
 	}
-	s.calls.serving[sv.id] = sv
+	s.calls.serving.put(sv.id, sv)
 	sv.w = w
 	s.mu.Unlock()
 

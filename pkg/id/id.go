@@ -1,7 +1,7 @@
 // Package id hands out the 64-bit ids of clients, requests and messages.
 //
-// An id is the second of its making in the upper half and a counter in the
-// lower one. It is never zero and below 2^63, so that it fits wherever a
+// An id is about the second of its making in the upper half and a counter in
+// the lower one: 64 ids, in succession, may bear the second of the first. It is never zero and below 2^63, so that it fits wherever a
 // signed integer is kept. Ids are unique, not ordered.
 package id
 
@@ -53,16 +53,22 @@ var DefaultIncIDCounter = NewIDCounter(Inc)
 // process counts for all Inc counters.
 var process = newCounter()
 
-func newCounter() *atomic.Uint32 {
-	c := new(atomic.Uint32)
-	c.Store(rand.Uint32())
+// A counter counts ids and knows the second they bear.
+type counter struct {
+	n      atomic.Uint32
+	second atomic.Int64 // 0: nobody has looked at the clock
+}
+
+func newCounter() *counter {
+	c := new(counter)
+	c.n.Store(rand.Uint32())
 	return c
 }
 
 // An IDCounter is an IDFactory that counts. It is made by NewIDCounter.
 type IDCounter struct {
 	// Immutable after NewIDCounter.
-	counter *atomic.Uint32
+	counter *counter
 	step    uint32
 	parity  uint32 // in the lowest bit, where step is 2
 
@@ -88,14 +94,23 @@ func NewIDCounter(mode Mode) *IDCounter {
 	return c
 }
 
+// lookEvery is how many ids bear the same second at most: to look at the clock
+// costs more than the rest of a call's bookkeeping together.
+const lookEvery = 64
+
 // next returns an id that was not handed out before. The counter alone makes
 // it unique, so a clock that is set back does no harm.
 func (c *IDCounter) next() uint64 {
-	n := c.counter.Add(c.step)
+	n := c.counter.n.Add(c.step)
 	if c.step == 2 {
 		n = n&^1 | c.parity
 	}
-	return compose(time.Now().Unix(), n)
+	second := c.counter.second.Load()
+	if second == 0 || n/c.step%lookEvery == 0 {
+		second = time.Now().Unix()
+		c.counter.second.Store(second)
+	}
+	return compose(second, n)
 }
 
 // compose returns an id that is positive as a signed integer, also after 2038.

@@ -19,8 +19,22 @@ func forModes(t *testing.T, test func(t *testing.T, mode Mode, c *IDCounter)) {
 	}
 }
 
+func TestTheSecondIsLookedAtAgain(t *testing.T) {
+	forModes(t, func(t *testing.T, _ Mode, c *IDCounter) {
+		c.counter = newCounter()
+		c.counter.second.Store(1)
+		for range lookEvery {
+			if c.GetID()>>32 != 1 {
+				return
+			}
+		}
+		t.Fatal("the second is still the old one")
+	})
+}
+
 func TestIDsHaveTheSecondInTheUpperHalf(t *testing.T) {
 	forModes(t, func(t *testing.T, _ Mode, c *IDCounter) {
+		c.counter = newCounter() // that of Inc has looked at the clock before
 		before := uint64(time.Now().Unix())
 		second := c.GetID() >> 32
 		assert.GreaterOrEqual(t, second, before)
@@ -74,7 +88,7 @@ func TestParityHoldsWhereTheCounterWraps(t *testing.T) {
 	for _, mode := range []Mode{Even, Odd} {
 		for start := uint32(math.MaxUint32 - 3); start != 3; start++ {
 			c := NewIDCounter(mode)
-			c.counter.Store(start)
+			c.counter.n.Store(start)
 			seen := map[uint32]bool{}
 			for range 5 {
 				id := c.GetID()
@@ -108,7 +122,7 @@ func TestAReservedIDIsNotHandedOutUntilItIsDeleted(t *testing.T) {
 		}
 		return ids
 	}
-	c.counter.Store(100)
+	c.counter.n.Store(100)
 	for _, id := range reserve(102) {
 		c.ReserveID(id)
 		c.ReserveID(id)
@@ -119,7 +133,7 @@ func TestAReservedIDIsNotHandedOutUntilItIsDeleted(t *testing.T) {
 		c.DelID(id)
 		c.DelID(id)
 	}
-	c.counter.Store(100)
+	c.counter.n.Store(100)
 	assert.Equal(t, uint32(102), uint32(c.GetID()))
 	assert.Zero(t, c.reservations.Load())
 }
