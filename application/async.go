@@ -8,7 +8,13 @@ import (
 	"github.com/singchia/geminio/options"
 )
 
-// An async is what ends a call or publication that no goroutine waits for.
+// An expirer is a call or publication that no goroutine waits for.
+type expirer interface {
+	// expire ends it with err: its caller's patience has come to its end.
+	expire(err error)
+}
+
+// An async is what ends an expirer.
 type async struct {
 	patience patience // without its timer
 
@@ -18,9 +24,9 @@ type async struct {
 	timer    *time.Timer // nil without a timeout
 }
 
-// handOn lets x, which is sent, go on without its goroutine; expire is called
-// when patience has come to its end. It returns false if x has an outcome.
-func (s *Stream) handOn(x *exchange, a *async, expire func(error)) bool {
+// handOn lets x, which is sent, go on without its goroutine. It returns false if
+// x has an outcome.
+func (s *Stream) handOn(x *exchange, a *async, who expirer) bool {
 	s.mu.Lock()
 	if x.halted {
 		s.mu.Unlock()
@@ -36,10 +42,10 @@ func (s *Stream) handOn(x *exchange, a *async, expire func(error)) bool {
 	var stop func() bool
 	var timer *time.Timer
 	if ctx.Done() != nil {
-		stop = context.AfterFunc(ctx, func() { expire(ctx.Err()) })
+		stop = context.AfterFunc(ctx, func() { who.expire(ctx.Err()) })
 	}
 	if !until.IsZero() {
-		timer = time.AfterFunc(time.Until(until), func() { expire(geminio.ErrTimeout) })
+		timer = time.AfterFunc(time.Until(until), func() { who.expire(geminio.ErrTimeout) })
 	}
 	s.mu.Lock()
 	if !a.finished {
@@ -101,8 +107,13 @@ func (s *Stream) startCall(ctx context.Context, method string, req geminio.Reque
 	if err := s.check(ctx, timeout, method, req); err != nil {
 		return err
 	}
-	c := new(call)
-	c.async = &asyncCall{stream: s, done: done}
+	both := new(struct {
+		call
+		async asyncCall
+	})
+	c := &both.call
+	c.async = &both.async
+	c.async.stream, c.async.done = s, done
 	if err := s.beginCall(c, method, req); err != nil {
 		return err
 	}
@@ -111,7 +122,7 @@ func (s *Stream) startCall(ctx context.Context, method string, req geminio.Reque
 	c.async.patience = patience{ctx: p.ctx, until: p.until}
 	err := s.sendCall(c, method, req, &p)
 	if err == nil {
-		if s.handOn(&c.exchange, &c.async.async, func(err error) { s.expireCall(c, err) }) {
+		if s.handOn(&c.exchange, &c.async.async, c) {
 			return nil
 		}
 		err = errHalted
@@ -125,8 +136,8 @@ func (s *Stream) startCall(ctx context.Context, method string, req geminio.Reque
 	return nil
 }
 
-// expireCall ends a call that was handed on and whose caller's patience is over.
-func (s *Stream) expireCall(c *call, err error) {
+func (c *call) expire(err error) {
+	s := c.async.stream
 	s.mu.Lock()
 	open := s.takeCall(c)
 	body := c.body
@@ -196,15 +207,20 @@ func (s *Stream) startPublish(ctx context.Context, msg geminio.Message, timeout 
 	}
 	p := s.end.patience(ctx, timeout)
 	defer p.stop()
-	pub := new(publication)
-	pub.async = &asyncPublish{stream: s, done: done}
+	both := new(struct {
+		publication
+		async asyncPublish
+	})
+	pub := &both.publication
+	pub.async = &both.async
+	pub.async.stream, pub.async.done = s, done
 	pub.async.patience = patience{ctx: p.ctx, until: p.until}
 	err := s.sendMessage(pub, msg, again, &p)
 	switch {
 	case pub.w == nil:
 		return err // it never began
 	case err == nil && msg.Cnss() != options.CnssAtMostOnce:
-		if s.handOn(&pub.exchange, &pub.async.async, func(err error) { s.expirePublish(pub, err) }) {
+		if s.handOn(&pub.exchange, &pub.async.async, pub) {
 			return nil
 		}
 		err = errHalted
@@ -217,9 +233,8 @@ func (s *Stream) startPublish(ctx context.Context, msg geminio.Message, timeout 
 	return nil
 }
 
-// expirePublish ends a publication that was handed on and whose publisher's
-// patience is over.
-func (s *Stream) expirePublish(pub *publication, err error) {
+func (pub *publication) expire(err error) {
+	s := pub.async.stream
 	s.mu.Lock()
 	open := s.takePublication(pub)
 	s.mu.Unlock()

@@ -54,6 +54,8 @@ type End struct {
 	batch          batch     // reader only
 	idleCalls      sync.Pool // of *call
 	idleServed     sync.Pool // of *served
+	idlePublished  sync.Pool // of *publication
+	idleExchanges  sync.Pool // of *exchange, of verdicts
 	callOutlets    outlet.Outlets[*geminio.Call]
 	publishOutlets outlet.Outlets[*geminio.Publish]
 

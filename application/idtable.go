@@ -20,7 +20,10 @@ type idSlot[T any] struct {
 	v  *T // nil: empty
 }
 
-const leastSlots = 8
+const (
+	leastSlots = 8
+	keptSlots  = 512 // a table that was larger becomes smaller again
+)
 
 func (t *idTable[T]) home(id uint64) int { return int(id * t.mult >> t.shift) }
 
@@ -72,7 +75,7 @@ func (t *idTable[T]) remove(id uint64) *T {
 	}
 	t.slots[i] = idSlot[T]{}
 	t.n--
-	if len(t.slots) > 8*leastSlots && 16*t.n < len(t.slots) {
+	if len(t.slots) > keptSlots && 16*t.n < len(t.slots) {
 		t.resize(len(t.slots) / 2)
 	}
 	return v

@@ -49,7 +49,7 @@ func TestAnIDTableIsAMap(t *testing.T) {
 			require.NotNil(t, table.remove(id))
 		}
 		require.Zero(t, table.n)
-		require.LessOrEqual(t, len(table.slots), 8*leastSlots)
+		require.LessOrEqual(t, len(table.slots), keptSlots)
 	}
 }
 

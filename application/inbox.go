@@ -76,7 +76,7 @@ func (s *Stream) handleMessage(h packet.Header, payload []byte) error {
 	} else if err := in.window.Receive(cost); err != nil {
 		return err
 	}
-	m := s.newReceived(&r, cost)
+	m, room := s.newReceived(&r, cost)
 	if publisher != nil {
 		if was, said := publisher.admit(m); was != unseen {
 			s.repeated(m, was, said, memory)
@@ -85,7 +85,7 @@ func (s *Stream) handleMessage(h packet.Header, payload []byte) error {
 		m.receipt.publisher = publisher
 	}
 	if !announced {
-		m.custom, m.data = join(r.Custom, r.Data, nil)
+		m.custom, m.data = join(r.Custom, r.Data, room)
 		in.push(m)
 		return nil
 	}
@@ -95,28 +95,27 @@ func (s *Stream) handleMessage(h packet.Header, payload []byte) error {
 	return nil
 }
 
-// newReceived returns the message that r begins, which takes cost of the window.
-// mu is held.
-func (s *Stream) newReceived(r *packet.Message, cost int) *receivedMessage {
+// newReceived returns the message that r begins, which takes cost of the window,
+// and room for its content or nil. mu is held.
+func (s *Stream) newReceived(r *packet.Message, cost int) (m *receivedMessage, room []byte) {
 	in := s.in
 	if string(r.Topic) != in.lastTopic {
 		in.lastTopic = string(r.Topic)
 	}
-	m := &receivedMessage{
-		message: message{
-			id: r.MessageID, clientID: s.ClientID(), streamID: s.StreamID(),
-			cnss:        options.Cnss(r.Cnss),
-			topic:       in.lastTopic,
-			redelivered: r.Flags&packet.MessageRedelivered != 0,
-		},
-		receipt: receipt{stream: s, id: r.ID, cost: cost},
+	m, room = newReceivedMessage(len(r.Custom) + len(r.Data))
+	m.message = message{
+		id: r.MessageID, clientID: s.ClientID(), streamID: s.StreamID(),
+		cnss:        options.Cnss(r.Cnss),
+		topic:       in.lastTopic,
+		redelivered: r.Flags&packet.MessageRedelivered != 0,
 	}
+	m.receipt.stream, m.receipt.id, m.receipt.cost = s, r.ID, cost
 	m.received = &m.receipt
 	if r.TimeoutMS != 0 {
 		m.timeout = time.Duration(r.TimeoutMS) * time.Millisecond
 		m.receipt.deadline = time.Now().Add(m.timeout)
 	}
-	return m
+	return m, room
 }
 
 // push makes m the last message that waits.

@@ -8,6 +8,7 @@ import (
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/options"
 	"github.com/singchia/geminio/packet"
+	"github.com/singchia/geminio/pkg/wait"
 )
 
 // A verdict is what the application decided about a received message.
@@ -33,7 +34,6 @@ type message struct {
 
 // A receipt is what a received message knows of its publication.
 type receipt struct {
-	exchange  // of the verdict
 	stream    *Stream
 	id        uint64     // of the exchange
 	slot      int        // where it waits in the inbox
@@ -46,10 +46,24 @@ type receipt struct {
 	verdict verdict // guarded by mu
 }
 
-// A receivedMessage is a message with its receipt, in one allocation.
+// A receivedMessage is a message with its receipt: one allocation, with its
+// content if that is little.
 type receivedMessage struct {
 	message
 	receipt receipt
+}
+
+// newReceivedMessage returns a message, and room for its content of n bytes or
+// nil.
+func newReceivedMessage(n int) (m *receivedMessage, room []byte) {
+	if n == 0 || n > littleContent {
+		return new(receivedMessage), nil
+	}
+	both := new(struct {
+		receivedMessage
+		room [littleContent]byte
+	})
+	return &both.receivedMessage, both.room[:]
 }
 
 var (
@@ -150,30 +164,46 @@ func (r *receipt) tell(code packet.Code, text string) error {
 // acknowledge queues the verdict on r. It waits for room; the end of the stream
 // ends that with io.EOF.
 func (s *Stream) acknowledge(r *receipt, code packet.Code, text string) error {
+	if !s.Begin() {
+		return io.EOF
+	}
+	defer s.Finish()
+	x, _ := s.end.idleExchanges.Get().(*exchange)
+	if x == nil {
+		x = new(exchange)
+	}
+	x.w = s.end.mux.Waiter()
+	h := packet.Header{Type: packet.TypeMessageAck, Stream: uint32(s.StreamID())}
+	fields := packet.AppendMessageAck(x.head[:0], r.id, code, text)
+	_, err := s.end.conn.Append(packet.Messages, h, fields, nil, nil, x.w)
+	if err == wait.ErrMustWait {
+		err = s.acknowledgeLater(x, h, fields)
+	}
+	x.w.Put()
+	*x = exchange{}
+	s.end.idleExchanges.Put(x)
+	if err != nil {
+		return io.EOF
+	}
+	return nil
+}
+
+// acknowledgeLater waits for room, where whoever ends the stream finds x.
+func (s *Stream) acknowledgeLater(x *exchange, h packet.Header, fields []byte) error {
 	s.mu.Lock()
 	if s.over != 0 {
 		s.mu.Unlock()
+		s.end.conn.Withdraw(x.w)
 		return io.EOF
 	}
 	in := s.inbox()
-	r.w = s.end.mux.Waiter()
-	in.verdicts[&r.exchange] = struct{}{}
+	in.verdicts[x] = struct{}{}
 	s.mu.Unlock()
 
-	err := io.EOF
-	if s.Begin() {
-		patience, h := forever, packet.Header{Type: packet.TypeMessageAck}
-		fields := packet.AppendMessageAck(r.head[:0], r.id, code, text)
-		if _, failed := s.append(&r.exchange, packet.Messages, h, fields, nil, nil, &patience, false); failed == nil {
-			err = nil
-		}
-		s.Finish()
-	}
+	patience := forever
+	_, err := s.append(x, packet.Messages, h, fields, nil, nil, &patience, false)
 	s.mu.Lock()
-	delete(in.verdicts, &r.exchange)
-	w := r.w
-	r.w = nil
+	delete(in.verdicts, x)
 	s.mu.Unlock()
-	w.Put()
 	return err
 }

@@ -18,9 +18,9 @@ type outbox struct {
 
 	// The stream's mu guards
 	lastID       uint64
-	publications map[uint64]*publication // not acknowledged, or still being sent
-	busy         bool                    // somebody has the turn
-	turn         wait.Queue              // those who wait for it
+	publications idTable[publication] // not acknowledged, or still being sent
+	busy         bool                 // somebody has the turn
+	turn         wait.Queue           // those who wait for it
 
 	// whoever has the turn
 	small, large uint64 // marks of the last message in Messages and in Bulk
@@ -48,7 +48,7 @@ func (p *publication) appendFields(dst []byte, remainingMS uint32) []byte {
 // outbox returns what the stream publishes. mu is held.
 func (s *Stream) outbox() *outbox {
 	if s.out == nil {
-		o := &outbox{publications: make(map[uint64]*publication)}
+		o := new(outbox)
 		o.credit.items.limit = unlimited
 		o.credit.bytes.limit = uint64(s.SendMessageWindow())
 		o.credit.owe = func() { s.end.owed.add(debt{kind: owesMessagesBlocked, stream: s}) }
@@ -66,7 +66,11 @@ func (s *Stream) Publish(ctx context.Context, msg geminio.Message, opts ...*opti
 	}
 	p := s.end.patience(ctx, timeout)
 	defer p.stop()
-	pub := new(publication)
+	pub, _ := s.end.idlePublished.Get().(*publication)
+	if pub == nil {
+		pub = new(publication)
+	}
+	defer s.reusePublication(pub)
 	err := s.sendMessage(pub, msg, Again{}, &p)
 	if pub.w == nil {
 		return err // it never began
@@ -77,6 +81,12 @@ func (s *Stream) Publish(ctx context.Context, msg geminio.Message, opts ...*opti
 		}
 	}
 	return s.endPublish(pub, &p, err)
+}
+
+// reusePublication takes pub back, which is in no table any more.
+func (s *Stream) reusePublication(pub *publication) {
+	*pub = publication{}
+	s.end.idlePublished.Put(pub)
 }
 
 // PublishTimeout returns the timeout of a publication: that of opts goes before
@@ -166,7 +176,7 @@ func (s *Stream) beginPublish(pub *publication, msg geminio.Message, again Again
 	if again.Redelivered {
 		pub.fields.Flags = packet.MessageRedelivered
 	}
-	o.publications[pub.fields.ID] = pub
+	o.publications.put(pub.fields.ID, pub)
 	return o, nil
 }
 
@@ -243,10 +253,10 @@ func (s *Stream) endPublish(pub *publication, p *patience, err error) error {
 // takePublication takes pub out of the table and tells whether it was there.
 // mu is held.
 func (s *Stream) takePublication(pub *publication) bool {
-	if s.out.publications[pub.fields.ID] != pub {
+	if pub.acknowledged || s.out.publications.get(pub.fields.ID) != pub {
 		return false
 	}
-	delete(s.out.publications, pub.fields.ID)
+	s.out.publications.remove(pub.fields.ID)
 	return true
 }
 
@@ -276,12 +286,15 @@ func (s *Stream) handleMessageAck(payload []byte) error {
 		return err
 	}
 	s.mu.Lock()
-	pub := s.publication(ack.ID)
+	if s.out == nil {
+		s.mu.Unlock()
+		return nil
+	}
+	pub := s.out.publications.remove(ack.ID)
 	if pub == nil {
 		s.mu.Unlock()
 		return nil // it is late
 	}
-	delete(s.out.publications, ack.ID)
 	pub.acknowledged, pub.code, pub.text = true, ack.Code, string(ack.Text)
 	pub.halt()
 	handedOn := pub.handedOn
@@ -297,7 +310,7 @@ func (s *Stream) publication(id uint64) *publication {
 	if s.out == nil {
 		return nil
 	}
-	return s.out.publications[id]
+	return s.out.publications.get(id)
 }
 
 // dropPublications halts everything. mu is held.
@@ -306,13 +319,13 @@ func (s *Stream) dropPublications(left *leftovers) {
 	if o == nil {
 		return
 	}
-	for _, pub := range o.publications {
+	for pub := range o.publications.all {
 		pub.halt()
 		if pub.handedOn {
 			left.publications = append(left.publications, pub)
 		}
 	}
-	clear(o.publications)
+	o.publications.clear()
 	o.turn.WakeAll()
 }
 

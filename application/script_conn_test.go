@@ -3,6 +3,7 @@ package application
 import (
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -59,8 +60,10 @@ func (c *scriptedConn) Append(class packet.Class, h packet.Header, fields, a, b 
 		return 0, errScriptOver
 	}
 	if w != nil && c.full[class] {
-		c.waiting[class] = append(c.waiting[class], w)
-		c.tell()
+		if !slices.Contains(c.waiting[class], w) {
+			c.waiting[class] = append(c.waiting[class], w)
+			c.tell()
+		}
 		return 0, wait.ErrMustWait
 	}
 	payload := append(append(append([]byte{}, fields...), a...), b...)

@@ -1,9 +1,8 @@
 package conn
 
 import (
-	"sync"
-
 	"github.com/singchia/geminio/packet"
+	"github.com/singchia/geminio/pkg/pool"
 	"github.com/singchia/geminio/pkg/wait"
 )
 
@@ -28,10 +27,10 @@ type segment struct {
 	buf  [segmentSize]byte
 }
 
-var segments = sync.Pool{New: func() any { return new(segment) }}
+var segments = pool.Pool[segment]{Keep: 8}
 
 func newSegment() *segment {
-	s := segments.Get().(*segment)
+	s := segments.Get()
 	s.refs, s.used, s.next = 1, 0, nil
 	return s
 }

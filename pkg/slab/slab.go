@@ -5,8 +5,9 @@ package slab
 
 import (
 	"io"
-	"sync"
 	"sync/atomic"
+
+	"github.com/singchia/geminio/pkg/pool"
 )
 
 // Size is the length of every slab in bytes: what one read takes at most.
@@ -19,11 +20,11 @@ type Slab struct {
 	buf    [Size]byte
 }
 
-var pool = sync.Pool{New: func() any { return new(Slab) }}
+var slabs = pool.Pool[Slab]{Keep: 8}
 
 // Get returns a slab that the caller holds once.
 func Get() *Slab {
-	s := pool.Get().(*Slab)
+	s := slabs.Get()
 	s.refs.Store(1)
 	return s
 }
@@ -52,7 +53,7 @@ func (s *Slab) Release() {
 			s.pinned.Add(-Size)
 			s.pinned = nil
 		}
-		pool.Put(s)
+		slabs.Put(s)
 	case n < 0:
 		panic("slab: released more often than held")
 	}
