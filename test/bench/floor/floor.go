@@ -104,7 +104,7 @@ func (c *Conn) PublishAsync(p []byte, acked chan []byte) error {
 	if err != nil {
 		return err
 	}
-	c.send(message, id, p, true)
+	c.send(message, id, p, onGoroutine)
 	return nil
 }
 
@@ -122,7 +122,11 @@ func (c *Conn) Receive() (Message, bool) {
 // Ack acknowledges the message. While more messages wait for Receive the
 // acknowledgement is kept back, to leave together with theirs.
 func (m Message) Ack() {
-	m.conn.send(ack, m.id, nil, len(m.conn.inbox) == 0)
+	flush := here
+	if len(m.conn.inbox) > 0 {
+		flush = later
+	}
+	m.conn.send(ack, m.id, nil, flush)
 }
 
 func (c *Conn) exchange(k kind, p []byte) ([]byte, error) {
@@ -131,7 +135,7 @@ func (c *Conn) exchange(k kind, p []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.send(k, id, p, true)
+	c.send(k, id, p, here)
 	answer := <-w
 	if answer == nil {
 		return nil, ErrClosed
@@ -152,10 +156,18 @@ func (c *Conn) expect(w chan []byte) (uint64, error) {
 	return c.lastID, nil
 }
 
-// send appends a frame. With flush, the first to come writes: it gives way
-// once, so that others may append, and takes along whatever has been appended
-// meanwhile. Errors are left to the reader, which sees the connection end.
-func (c *Conn) send(k kind, id uint64, p []byte, flush bool) {
+// A flusher says who writes what was appended, where nobody does already.
+type flusher int
+
+const (
+	here        flusher = iota // whoever appends, who waits for the answer anyway
+	onGoroutine                // a goroutine: whoever appends has more
+	later                      // who appends next
+)
+
+// send appends a frame, and has it written. Errors are left to the reader,
+// which sees the connection end.
+func (c *Conn) send(k kind, id uint64, p []byte, by flusher) {
 	var h [headerLen]byte
 	binary.LittleEndian.PutUint32(h[0:], uint32(len(p)))
 	binary.LittleEndian.PutUint32(h[4:], uint32(k))
@@ -163,14 +175,22 @@ func (c *Conn) send(k kind, id uint64, p []byte, flush bool) {
 
 	c.mu.Lock()
 	c.out = append(append(c.out, h[:]...), p...)
-	if c.writing || !flush {
-		c.mu.Unlock()
-		return
-	}
-	c.writing = true
+	start := !c.writing && by != later
+	c.writing = c.writing || start
 	c.mu.Unlock()
-	runtime.Gosched()
+	switch {
+	case !start:
+	case by == here:
+		c.flush()
+	default:
+		go c.flush()
+	}
+}
 
+// flush gives way once, so that others may append, and writes until nothing is
+// left.
+func (c *Conn) flush() {
+	runtime.Gosched()
 	c.mu.Lock()
 	for len(c.out) > 0 {
 		batch := c.out
@@ -211,7 +231,7 @@ func (c *Conn) read() {
 }
 
 func (c *Conn) serve(id uint64, p []byte) {
-	c.send(response, id, c.handler(p), true)
+	c.send(response, id, c.handler(p), here)
 }
 
 func (c *Conn) answer(id uint64, p []byte) {

@@ -1,0 +1,9 @@
+package geminio
+
+import (
+	"testing"
+
+	"github.com/singchia/geminio/test/bench/peers/adapter/adaptertest"
+)
+
+func TestPeer(t *testing.T) { adaptertest.Test(t, Peer()) }
