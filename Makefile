@@ -5,10 +5,11 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RACE        := $(shell command -v $$($(GO) env CC) >/dev/null 2>&1 && echo -race)
 FILE        ?=
 
-# Examples that need more than the library does are modules of their own.
-MODULES     := $(dir $(wildcard examples/*/go.mod examples/*/*/go.mod))
+# What needs more than the library does is a module of its own.
+PEERS       := test/bench/peers
+MODULES     := $(dir $(wildcard examples/*/go.mod examples/*/*/go.mod)) $(PEERS)/
 
-.PHONY: all demo test examples modules check fmt lint portable generate fuzz bench ratios soak cover
+.PHONY: all demo test examples modules check fmt lint portable generate fuzz bench ratios bench-peers goals soak cover
 
 all: check
 
@@ -65,6 +66,17 @@ bench:
 ratios:
 	$(GO) run ./test/bench/cmd/ratios
 	$(GO) run ./test/bench/cmd/resume
+
+## bench-peers: every library beside geminio, in interleaved rounds; writes docs/performance.md and its charts
+ROUNDS ?= 5
+SPAN   ?= 1s
+bench-peers:
+	cd $(PEERS) && $(GO) run . compare -rounds $(ROUNDS) -d $(SPAN) -cpu 1,2 $(if $(shell command -v strace),-strace) -o results.json
+	cd $(PEERS) && $(GO) run ./report/cmd -results results.json -docs ../../../docs
+
+## goals: geminio beside what it is to reach, met or missed
+goals:
+	cd $(PEERS) && $(GO) run . goals
 
 ## soak: what takes longer than a change may wait
 soak:
