@@ -49,7 +49,7 @@ func (s *Stream) answer(c *call, rsp *response, custom, data []byte) {
 	w, handedOn := c.w, c.handedOn
 	s.mu.Unlock()
 	if w != nil {
-		s.end.batch.answered = append(s.end.batch.answered, w)
+		s.end.batch.woken = append(s.end.batch.woken, w)
 	}
 	if handedOn {
 		c.async.finish(c.outcome())

@@ -6,21 +6,21 @@ import "github.com/singchia/geminio/pkg/wait"
 // be told of when all of it has been taken: whoever is woken at once competes
 // with the reader for the locks that both need.
 type batch struct {
-	answered []*wait.Waiter // of calls
+	woken    []*wait.Waiter // of calls and publications that are answered, and of Receive
 	starting []*served      // may run
 }
 
-// EndBatch wakes the callers that were answered and starts the requests that
+// EndBatch wakes those who have something now and starts the requests that
 // came.
 func (e *End) EndBatch() {
 	b := &e.batch
-	for _, w := range b.answered {
+	for _, w := range b.woken {
 		w.Wake()
 	}
 	for _, sv := range b.starting {
 		e.work.Go(sv)
 	}
-	clear(b.answered)
+	clear(b.woken)
 	clear(b.starting)
-	b.answered, b.starting = b.answered[:0], b.starting[:0]
+	b.woken, b.starting = b.woken[:0], b.starting[:0]
 }

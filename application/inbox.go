@@ -86,7 +86,7 @@ func (s *Stream) handleMessage(h packet.Header, payload []byte) error {
 	}
 	if !announced {
 		m.custom, m.data = join(r.Custom, r.Data, room)
-		in.push(m)
+		s.pushMessage(m)
 		return nil
 	}
 	m.receipt.body = newIncoming(s, packet.BodyHead{Kind: packet.BodyMessage, ID: r.ID}, r.CustomLen, r.DataLen, memory)
@@ -118,10 +118,13 @@ func (s *Stream) newReceived(r *packet.Message, cost int) (m *receivedMessage, r
 	return m, room
 }
 
-// push makes m the last message that waits.
-func (in *inbox) push(m *receivedMessage) {
-	in.queue.push(m)
-	in.wakeReceiver()
+// pushMessage makes m the last message that waits. Called on the reader, mu is
+// held.
+func (s *Stream) pushMessage(m *receivedMessage) {
+	s.in.queue.push(m)
+	if w := s.in.receivers.Pop(); w != nil {
+		s.end.batch.woken = append(s.end.batch.woken, w)
+	}
 }
 
 func (in *inbox) wakeReceiver() {
@@ -174,7 +177,7 @@ func (s *Stream) handleMessageBody(id uint64, part []byte, last bool) error {
 	}
 	in.arriving = nil
 	m.custom, m.data = m.receipt.body.content()
-	in.push(m)
+	s.pushMessage(m)
 	return nil
 }
 

@@ -296,9 +296,12 @@ func (s *Stream) handleMessageAck(payload []byte) error {
 		return nil // it is late
 	}
 	pub.acknowledged, pub.code, pub.text = true, ack.Code, string(ack.Text)
-	pub.halt()
-	handedOn := pub.handedOn
+	pub.halted = true
+	w, handedOn := pub.w, pub.handedOn
 	s.mu.Unlock()
+	if w != nil {
+		s.end.batch.woken = append(s.end.batch.woken, w)
+	}
 	if handedOn {
 		pub.async.finish(pub.outcome(&pub.async.patience))
 	}
