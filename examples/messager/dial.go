@@ -2,49 +2,69 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
+	"errors"
 	"flag"
-	"fmt"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/client"
 	"github.com/singchia/geminio/delegate"
+	"github.com/singchia/geminio/examples/internal/program"
 )
 
-// dial connects, and comes back whenever the connection is lost. It ends with
-// what is typed, when all outcomes are known.
-func dial(ctx context.Context, args []string) error {
-	var (
-		c      common
-		fs     = flag.NewFlagSet("messager dial", flag.ContinueOnError)
-		addr   = fs.String("addr", "127.0.0.1:1202", "`address` of messager listen")
-		useTLS = fs.Bool("tls", false, "speak TLS")
-		ca     = fs.String("ca", "", "PEM `file` of the certificates that the other side's is verified with, implies -tls; empty: the system's")
-		stay   = fs.Bool("stay", false, "go on receiving when the input has ended")
-	)
-	c.define(fs)
-	stop, err := c.parse(fs, args, func() error { return nil })
-	if err != nil {
-		return err
-	}
-	defer stop()
-	dialer, err := dialerOf(*addr, *useTLS || *ca != "", *ca)
-	if err != nil {
-		return err
-	}
+// errNotAll says that the outcomes printed are not all good.
+var errNotAll = errors.New("not every message was acknowledged")
 
-	t := newTalk(&c, os.Stdout)
-	opts := client.NewEndOptions()
-	opts.SetMeta([]byte(c.token))
+// dial is what the flags of dial say.
+type dial struct {
+	common
+	addr string
+	tls  program.ClientTLS
+	stay bool
+}
+
+func dialCommand() program.Command {
+	var d dial
+	return program.Command{
+		Name: "dial",
+		About: "Connects, and comes back whenever the connection is lost.\n" +
+			"It ends with the input, when all outcomes are known: with 0 if all are good.",
+		Level: "error",
+		Flags: d.define,
+		Run:   d.run,
+	}
+}
+
+func (d *dial) define(flags *flag.FlagSet) {
+	flags.StringVar(&d.addr, "addr", "127.0.0.1:1202", "`address` of messager listen")
+	flags.BoolVar(&d.stay, "stay", false, "go on receiving when the input has ended")
+	d.tls.Define(flags)
+	d.common.define(flags)
+}
+
+func (d *dial) run(ctx context.Context, _ []string) error {
+	if err := d.check(); err != nil {
+		return err
+	}
+	token, err := d.token.Value()
+	if err != nil {
+		return err
+	}
+	dialer, err := d.tls.Dialer(ctx, d.addr)
+	if err != nil {
+		return err
+	}
+	t := newTalk(&d.common, os.Stdout)
 	told := &changes{say: t.say}
+	opts := client.NewEndOptions()
+	opts.SetMeta([]byte(token))
 	opts.SetDelegate(told)
-	end, err := client.NewRetryEndWithDialer(dialer, opts)
+	end, err := program.Connect(ctx, dialer, opts)
+	if ctx.Err() != nil {
+		return nil // there is nothing that an outcome is missing of
+	}
 	if err != nil {
 		return err
 	}
@@ -55,38 +75,16 @@ func dial(ctx context.Context, args []string) error {
 		t.in.receive(ctx, end)
 	}()
 
-	ended := t.obey(ctx, typed(ctx, os.Stdin), func() []geminio.End { return []geminio.End{end} })
-	if ended && *stay {
+	ended := t.obey(ctx, t.typed(ctx, os.Stdin), func() []geminio.End { return []geminio.End{end} })
+	if ended && d.stay {
 		<-ctx.Done()
 	}
-	err = t.out.wait(ctx)
+	t.out.wait(ctx)
 	told.closing.Store(true)
 	end.Close()
 	t.out.wg.Wait() // Close has given an outcome to all that had none
 	wg.Wait()
-	if err == nil {
-		err = t.out.verdict()
-	}
-	return err
-}
-
-func dialerOf(addr string, useTLS bool, ca string) (client.Dialer, error) {
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	if !useTLS {
-		return func() (net.Conn, error) { return dialer.Dial("tcp", addr) }, nil
-	}
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if ca != "" {
-		pem, err := os.ReadFile(ca)
-		if err != nil {
-			return nil, err
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: no certificate in it", ca)
-		}
-	}
-	return func() (net.Conn, error) { return tls.DialWithDialer(dialer, "tcp", addr, config) }, nil
+	return t.out.verdict()
 }
 
 // changes prints what happens to the connection.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/subtle"
-	"crypto/tls"
 	"errors"
 	"flag"
 	"net"
@@ -14,46 +13,63 @@ import (
 
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/delegate"
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/server"
 )
 
-// listen waits for others, and publishes to all that are there. It runs until
-// it is interrupted.
-func listen(ctx context.Context, args []string) error {
-	var (
-		c     common
-		fs    = flag.NewFlagSet("messager listen", flag.ContinueOnError)
-		addr  = fs.String("addr", "127.0.0.1:1202", "`address` to listen on; port 0 takes a free one")
-		cert  = fs.String("cert", "", "PEM `file` of the certificate, turns TLS on")
-		key   = fs.String("key", "", "PEM `file` of the certificate's key")
-		grace = fs.Duration("grace", 30*time.Second, "how `long` the session of a lost connection waits for it to come back")
-	)
-	c.define(fs)
-	stop, err := c.parse(fs, args, func() error {
-		if (*cert == "") != (*key == "") {
-			return errors.New("-cert and -key go together")
-		}
-		if *grace < 0 || *grace > 24*time.Hour {
-			return errors.New("-grace: between 0 and 24h")
-		}
-		return nil
-	})
+// listen is what the flags of listen say.
+type listen struct {
+	common
+	addr  string
+	tls   program.ServerTLS
+	grace time.Duration
+}
+
+func listenCommand() program.Command {
+	var l listen
+	return program.Command{
+		Name:  "listen",
+		About: "Waits for others, and publishes what is typed to all that are there.\nIt runs until it is interrupted.",
+		Level: "error",
+		Flags: l.define,
+		Run:   l.run,
+	}
+}
+
+func (l *listen) define(flags *flag.FlagSet) {
+	flags.StringVar(&l.addr, "addr", "127.0.0.1:1202", "`address` to listen on; port 0 takes a free one")
+	flags.DurationVar(&l.grace, "grace", 30*time.Second, "how `long` the session of a lost connection waits for it to come back")
+	l.tls.Define(flags)
+	l.common.define(flags)
+}
+
+func (l *listen) run(ctx context.Context, _ []string) error {
+	if err := l.check(); err != nil {
+		return err
+	}
+	if l.grace < 0 || l.grace > 24*time.Hour {
+		return program.Usage("-grace: between 0 and 24h")
+	}
+	token, err := l.token.Value()
 	if err != nil {
 		return err
 	}
-	defer stop()
-
 	opts := server.NewEndOptions()
-	opts.SetDelegate(&door{token: []byte(c.token)})
-	opts.SetResumeGrace(*grace)
-	ln, err := listener(*addr, *cert, *key, opts)
+	opts.SetDelegate(&door{token: []byte(token)})
+	opts.SetResumeGrace(l.grace)
+	accepting, err := l.tls.Listen(l.addr)
 	if err != nil {
+		return err
+	}
+	ln, err := server.NewListener(accepting, opts)
+	if err != nil {
+		accepting.Close()
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	context.AfterFunc(ctx, func() { ln.Close() })
-	t := newTalk(&c, os.Stdout)
+	t := newTalk(&l.common, os.Stdout)
 	t.say("listening on %v", ln.Addr())
 
 	var (
@@ -63,9 +79,9 @@ func listen(ctx context.Context, args []string) error {
 	wg.Add(1)
 	go func() {
 		defer wg.Done()
-		t.obey(ctx, typed(ctx, os.Stdin), here.all)
+		t.obey(ctx, t.typed(ctx, os.Stdin), here.all)
 	}()
-	for err == nil {
+	for {
 		var end geminio.End
 		if end, err = ln.AcceptEnd(); err != nil {
 			break
@@ -76,8 +92,8 @@ func listen(ctx context.Context, args []string) error {
 		go func() {
 			defer wg.Done()
 			t.in.receive(ctx, end)
-			end.Close()
 			here.remove(end)
+			end.Close()
 			t.say("%d has gone", end.ClientID())
 		}()
 	}
@@ -90,21 +106,6 @@ func listen(ctx context.Context, args []string) error {
 	return err
 }
 
-func listener(addr, cert, key string, opts *server.EndOptions) (server.Listener, error) {
-	if cert == "" {
-		return server.Listen("tcp", addr, opts)
-	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return nil, err
-	}
-	ln, err := tls.Listen("tcp", addr, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
-	if err != nil {
-		return nil, err
-	}
-	return server.NewListener(ln, opts)
-}
-
 // door decides who may come in.
 type door struct {
 	*delegate.UnimplementedDelegate
@@ -114,7 +115,7 @@ type door struct {
 // GetClientID judges the token, and grants the id that is asked for: one that
 // dial had in an earlier session, by which its messages are recognised.
 func (d *door) GetClientID(wanted uint64, meta []byte) (uint64, error) {
-	if subtle.ConstantTimeCompare(meta, d.token) != 1 {
+	if len(d.token) > 0 && subtle.ConstantTimeCompare(meta, d.token) != 1 {
 		return 0, errors.New("wrong token")
 	}
 	return wanted, nil

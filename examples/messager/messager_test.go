@@ -6,10 +6,14 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
+	"io"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,7 +62,7 @@ func TestTheTwoTalk(t *testing.T) {
 
 	require.NoError(t, d.stdin.Close())
 	d.exits(1) // one was refused
-	assert.Equal(t, "messager: not every message was acknowledged\n", d.stderr.String())
+	assert.Equal(t, "messager dial: not every message was acknowledged\n", d.stderr.String())
 	l.prints(`\d+ has gone`)
 	l.types("is anybody here")
 	l.prints(`nobody is here: is anybody here`)
@@ -111,7 +115,12 @@ func TestAnswersAreTyped(t *testing.T) {
 
 func TestACutIsSurvived(t *testing.T) {
 	l, d, link := meet(t, []string{"-manual"}, []string{"-topic", "x"})
-	for _, n := range []string{"1", "2", "3"} {
+	cuts := 3
+	if os.Getenv("GEMINIO_SOAK") != "" {
+		cuts = 300
+	}
+	for i := range cuts {
+		n := strconv.Itoa(i + 1)
 		d.types("hello")
 		d.prints(`sending ` + n + ` .*`)
 		l.prints(`received ` + n + ` .*`)
@@ -127,6 +136,81 @@ func TestACutIsSurvived(t *testing.T) {
 	l.prints(`\d+ has gone`)
 	l.terminate()
 	l.quiet()
+}
+
+// TestManyMessagesAndManyCuts has both sides publish while their connection is
+// cut at random: each message arrives once, in order, and is acknowledged.
+func TestManyMessagesAndManyCuts(t *testing.T) {
+	n, cuts := 1000, 10
+	if os.Getenv("GEMINIO_SOAK") != "" {
+		n, cuts = 50_000, 500
+	}
+	l, addr := listening(t, "-topic", "down")
+	const handshake = 4096 // which dial may fail in
+	script := chaos.Cuts(chaos.Seed(t), cuts, int64(n*60), chaos.Reset{}, chaos.Close{})
+	link, err := chaos.NewProxy(addr, func(n int) chaos.Script {
+		script := script(n)
+		for i := range script {
+			if n == 0 {
+				script[i].After += handshake
+			}
+		}
+		return script
+	})
+	require.NoError(t, err)
+	t.Cleanup(func() { link.Close() })
+	d := start(t, "dial", "-addr", link.Addr(), "-topic", "up", "-stay")
+	d.prints(`connected as \d+`)
+	l.prints(`\d+ is here`)
+	for _, p := range []*process{l, d} {
+		go func() {
+			for i := range n {
+				if _, err := fmt.Fprintln(p.stdin, i); err != nil {
+					return
+				}
+			}
+		}()
+	}
+	for p, topic := range map[*process]string{l: "up", d: "down"} {
+		var sent, done int
+		received := 0
+		for sent < n || done < n || received < n {
+			line := p.prints(`(.*)`)[0]
+			switch {
+			case strings.HasPrefix(line, "sending "):
+				sent++
+			case strings.HasPrefix(line, "done "):
+				done++
+			case strings.HasPrefix(line, "received "):
+				require.Regexp(t, fmt.Sprintf(`\[%s\] %d$`, topic, received), line)
+				received++
+			default:
+				require.Regexp(t, `^connection (lost|resumed)`, line)
+			}
+		}
+		assert.Equal(t, []int{n, n}, []int{sent, done})
+	}
+	require.NoError(t, d.stdin.Close())
+	assert.GreaterOrEqual(t, len(link.Links())-1, cuts)
+	t.Logf("%d messages each way, %d connections that were cut", n, len(link.Links())-1)
+}
+
+func TestNobodySteersTheTerminalOfTheOther(t *testing.T) {
+	l, d, _ := meet(t, nil, []string{"-topic", "x"})
+	d.types("\x1b[2Jboo")
+	d.prints(`sending 1 to \d+ \[x\] \x{fffd}\[2Jboo`)
+	l.prints(`received 1 from \d+ \[x\] \x{fffd}\[2Jboo`)
+	d.prints(`done 1`)
+}
+
+func TestAnEndlessLineIsToldAndFails(t *testing.T) {
+	_, d, _ := meet(t, nil, []string{"-topic", "x"})
+	d.types("hello")
+	d.prints(`sending 1 .*`)
+	d.prints(`done 1`)
+	_, _ = io.WriteString(d.stdin, strings.Repeat("x", maxLine+1))
+	d.prints(`nothing more is read: .*too long`)
+	d.exits(1)
 }
 
 // TestALostSession cuts a connection whose session does not wait, after the
@@ -206,17 +290,22 @@ func TestTLSAndAToken(t *testing.T) {
 	cert, key := certificate(t)
 	l, addr := listening(t, "-cert", cert, "-key", key, "-token", "open sesame")
 	d := start(t, "dial", "-addr", addr, "-ca", cert, "-token", "open sesame", "-pprof", "127.0.0.1:0")
-	d.prints(`profiles on .*`)
 	d.prints(`connected as \d+`)
 	l.prints(`\d+ is here`)
+	assert.Regexp(t, `^profiles on http://127\.0\.0\.1:\d+/debug/pprof/\n$`, d.stderr.String())
 	d.types("a b")
 	d.prints(`sending 1 .*`)
 	d.prints(`done 1`)
 	d.terminate()
 
+	_, open := listening(t)
+	shows := start(t, "dial", "-addr", open, "-token", "nobody asks for it")
+	shows.prints(`connected as \d+`)
+	shows.terminate()
+
 	wrong := start(t, "dial", "-addr", addr, "-ca", cert)
 	wrong.exits(1)
-	assert.Equal(t, "messager: wrong token\n", wrong.stderr.String())
+	assert.Equal(t, "messager dial: wrong token\n", wrong.stderr.String())
 }
 
 func TestTheCommandLineIsChecked(t *testing.T) {
@@ -227,14 +316,14 @@ func TestTheCommandLineIsChecked(t *testing.T) {
 	} {
 		p := start(t, args...)
 		p.exits(2)
-		assert.Regexp(t, "(?i)usage", p.stderr.String(), "%v", args)
+		assert.Regexp(t, "(?i)usage|-h lists", p.stderr.String(), "%v", args)
 	}
 	for _, args := range [][]string{{"-h"}, {"listen", "-h"}, {"dial", "-h"}} {
 		start(t, args...).exits(0)
 	}
 	p := start(t, "dial", "-addr", "127.0.0.1:1")
 	p.exits(1)
-	assert.Contains(t, p.stderr.String(), "messager: dial tcp")
+	assert.Contains(t, p.stderr.String(), "messager dial: dial tcp")
 }
 
 // certificate writes a self-signed certificate for 127.0.0.1 and its key.

@@ -67,13 +67,19 @@ func (out *outbox) outcome(n int, err error, handed bool) {
 	default:
 		out.say("unknown %d: %v", n, err)
 	}
-	out.mu.Lock()
-	out.failed = true
-	out.mu.Unlock()
+	out.fail()
 }
 
-// wait waits for all outcomes, as long as ctx allows.
-func (out *outbox) wait(ctx context.Context) error {
+// fail says that not all was published, or acknowledged.
+func (out *outbox) fail() {
+	out.mu.Lock()
+	defer out.mu.Unlock()
+	out.failed = true
+}
+
+// wait waits for all outcomes, as long as ctx allows: the rest have one when the
+// End is closed.
+func (out *outbox) wait(ctx context.Context) {
 	all := make(chan struct{})
 	go func() {
 		out.wg.Wait()
@@ -82,9 +88,7 @@ func (out *outbox) wait(ctx context.Context) error {
 	select {
 	case <-all:
 	case <-ctx.Done():
-		return nil // interrupted: the caller closes the End, and all have an outcome
 	}
-	return out.verdict()
 }
 
 // verdict is about the outcomes so far.

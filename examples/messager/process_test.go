@@ -20,16 +20,16 @@ import (
 // limit is how long anything may take that a test waits for.
 const limit = 30 * time.Second
 
-// program is the messager, built once.
-var program string
+// messager is the program, built once.
+var messager string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "geminio-messager-*")
 	if err != nil {
 		panic(err)
 	}
-	program = filepath.Join(dir, "messager.exe")
-	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, ".").CombinedOutput(); err != nil {
+	messager = filepath.Join(dir, "messager.exe")
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", messager, ".").CombinedOutput(); err != nil {
 		panic(string(out))
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
@@ -51,7 +51,7 @@ type process struct {
 // start starts a messager, which is killed with the test.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(program, args...), lines: make(chan string, 10_000), read: make(chan struct{}), stderr: new(buffer)}
+	p := &process{t: t, cmd: exec.Command(messager, args...), lines: make(chan string, 1<<18), read: make(chan struct{}), stderr: new(buffer)}
 	p.cmd.Stderr = p.stderr
 	var err error
 	p.stdin, err = p.cmd.StdinPipe()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/singchia/geminio"
 )
@@ -28,27 +29,42 @@ func newTalk(opts *common, dst io.Writer) *talk {
 	return t
 }
 
-// say prints a line.
+// say prints a line. What others have sent cannot steer the terminal.
 func (t *talk) say(format string, args ...any) {
+	line := strings.Map(printable, fmt.Sprintf(format, args...))
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	fmt.Fprintf(t.dst, format+"\n", args...)
+	fmt.Fprintln(t.dst, line)
 }
+
+func printable(r rune) rune {
+	if unicode.IsControl(r) && r != '\t' {
+		return unicode.ReplacementChar
+	}
+	return r
+}
+
+// maxLine is how long a line may be that is typed.
+const maxLine = 1 << 20
 
 // typed returns the lines of src. The channel is closed after the last one; the
 // goroutine that reads ends with src, or with ctx and the next line.
-func typed(ctx context.Context, src io.Reader) <-chan string {
+func (t *talk) typed(ctx context.Context, src io.Reader) <-chan string {
 	lines := make(chan string)
 	go func() {
 		defer close(lines)
 		s := bufio.NewScanner(src)
-		s.Buffer(nil, 1<<20)
+		s.Buffer(nil, maxLine)
 		for s.Scan() {
 			select {
 			case lines <- s.Text():
 			case <-ctx.Done():
 				return
 			}
+		}
+		if err := s.Err(); err != nil {
+			t.say("nothing more is read: %v", err)
+			t.out.fail()
 		}
 	}()
 	return lines

@@ -34,11 +34,11 @@ func measure(ctx context.Context, end geminio.End, topic string, inflight, size 
 	sent := make(map[geminio.Message]time.Time, inflight)
 	begin := time.Now()
 	for open := 0; ; {
-		if open < inflight && time.Since(begin) < span && ctx.Err() == nil {
+		if open < inflight && (len(sent)+len(took) == 0 || time.Since(begin) < span) && ctx.Err() == nil {
 			msg := newMessage(end, topic, make([]byte, size))
 			sent[msg] = time.Now()
 			if _, err := end.PublishAsync(ctx, msg, done); err != nil {
-				return nil, 0, err
+				return nil, 0, interrupted(err)
 			}
 			open++
 			continue
@@ -49,17 +49,17 @@ func measure(ctx context.Context, end geminio.End, topic string, inflight, size 
 		select {
 		case result := <-done:
 			if result.Error != nil {
-				return nil, 0, result.Error
+				return nil, 0, interrupted(result.Error)
 			}
 			took = append(took, time.Since(sent[result.Message]))
 			delete(sent, result.Message)
 			open--
 		case <-ctx.Done():
-			return nil, 0, fmt.Errorf("interrupted")
+			return nil, 0, errInterrupted
 		}
 	}
 	if ctx.Err() != nil {
-		return nil, 0, fmt.Errorf("interrupted")
+		return nil, 0, errInterrupted
 	}
 	return took, time.Since(begin), nil
 }

@@ -2,64 +2,67 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"flag"
 	"fmt"
-	"net"
 	"time"
 
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/examples/mq/internal/broker"
 )
 
-// runBroker is the broker. It prints the address it listens on.
-func runBroker(ctx context.Context, flags *flag.FlagSet, args []string) error {
-	var c common
-	var cfg broker.Config
-	c.define(flags, "info")
-	addr := flags.String("addr", "127.0.0.1:1203", "`address` to listen on; port 0 takes a free one")
-	cert := flags.String("cert", "", "PEM `file` of the certificate; if given, clients must use TLS")
-	key := flags.String("key", "", "PEM `file` of the certificate's key")
-	flags.StringVar(&cfg.File, "file", "mq.db", "`file` that everything is stored in")
-	flags.Int64Var(&cfg.MaxTopic, "max-topic", 1<<30, "`bytes` of messages that a topic keeps; then its producers wait for its slowest group")
-	flags.IntVar(&cfg.MaxMessage, "max-message", 1<<20, "`bytes` that a message may have, at most 4 MiB")
-	flags.DurationVar(&cfg.AckTimeout, "ack-timeout", 30*time.Second, "how long a consumer may hold a message before another one gets it")
-	flags.DurationVar(&cfg.RetryDelay, "retry-delay", time.Second, "how long a message stays away that a consumer refused")
-	flags.DurationVar(&cfg.Grace, "grace", 30*time.Second, "how long a client that lost its connection may stay away before its messages go to others")
-	if err := c.parse(args); err != nil {
+// service is what the flags of the broker say.
+type service struct {
+	addr  string
+	tls   program.ServerTLS
+	token program.Token
+	cfg   broker.Config
+}
+
+func brokerCommand() program.Command {
+	var s service
+	return program.Command{
+		Name:  "broker",
+		Level: "warn",
+		About: "Takes messages from producers, keeps them on disk and gives them to consumers.\nIt prints the address it listens on.",
+		Flags: s.define,
+		Run:   s.run,
+	}
+}
+
+func (s *service) define(flags *flag.FlagSet) {
+	flags.StringVar(&s.addr, "addr", "127.0.0.1:1203", "`address` to listen on; port 0 takes a free one")
+	s.tls.Define(flags)
+	s.token.Define(flags, tokenVariable, "that clients must show; if there is none, everybody may connect")
+	flags.StringVar(&s.cfg.File, "file", "mq.db", "`file` that everything is stored in")
+	flags.Int64Var(&s.cfg.MaxTopic, "max-topic", 1<<30, "`bytes` of messages that a topic keeps, each counting 64 more; then its producers wait for its slowest group")
+	flags.IntVar(&s.cfg.MaxMessage, "max-message", 1<<20, "`bytes` that a message may have, at most 4 MiB")
+	flags.DurationVar(&s.cfg.AckTimeout, "ack-timeout", 30*time.Second, "how long a consumer may hold messages without answering one before others get them")
+	flags.DurationVar(&s.cfg.RetryDelay, "retry-delay", time.Second, "how long a message stays away that a consumer refused")
+	flags.IntVar(&s.cfg.Tries, "tries", 0, "how often consumers of a group may refuse a message before it is moved to the topic TOPIC.GROUP.dead; 0: as often as they like")
+	flags.DurationVar(&s.cfg.Grace, "grace", 30*time.Second, "how long a client that lost its connection may stay away before its messages go to others")
+}
+
+func (s *service) run(ctx context.Context, _ []string) error {
+	switch cfg := &s.cfg; {
+	case cfg.MaxTopic <= 0 || cfg.MaxMessage <= 0 || cfg.MaxMessage > maxLine:
+		return program.Usage("-max-topic and -max-message must be more than 0, -max-message at most 4 MiB")
+	case cfg.AckTimeout <= 0 || cfg.RetryDelay < 0 || cfg.Grace < 0 || cfg.Tries < 0:
+		return program.Usage("-ack-timeout must be more than 0, -retry-delay, -grace and -tries not less")
+	}
+	var err error
+	if s.cfg.Token, err = s.token.Value(); err != nil {
 		return err
 	}
-	cfg.Token = c.token
-	switch {
-	case (*cert == "") != (*key == ""):
-		return c.usage("-cert and -key go together")
-	case cfg.MaxTopic <= 0 || cfg.MaxMessage <= 0 || cfg.MaxMessage > 4<<20:
-		return c.usage("-max-topic and -max-message must be more than 0, -max-message at most 4 MiB")
-	case cfg.AckTimeout <= 0 || cfg.RetryDelay < 0 || cfg.Grace < 0:
-		return c.usage("-ack-timeout must be more than 0, -retry-delay and -grace not less")
-	}
-
-	var config *tls.Config
-	if *cert != "" {
-		pair, err := tls.LoadX509KeyPair(*cert, *key)
-		if err != nil {
-			return err
-		}
-		config = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	}
-	ln, err := net.Listen("tcp", *addr)
+	ln, err := s.tls.Listen(s.addr)
 	if err != nil {
 		return err
 	}
-	bound := ln.Addr()
-	if config != nil {
-		ln = tls.NewListener(ln, config)
-	}
-	b, err := broker.Open(cfg)
+	b, err := broker.Open(s.cfg)
 	if err != nil {
 		ln.Close()
 		return err
 	}
-	fmt.Println("listening on", bound)
+	fmt.Println("listening on", ln.Addr())
 
 	closed := make(chan error, 1)
 	context.AfterFunc(ctx, func() { closed <- b.Close() })

@@ -1,59 +1,44 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
+	"context"
 	"flag"
-	"fmt"
 	"math/rand/v2"
-	"net"
-	"os"
-	"time"
 
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/client"
+	"github.com/singchia/geminio/examples/internal/program"
 )
 
-// peer are the flags of everybody who connects to a broker.
-type peer struct {
-	common
-	addr string
-	tls  bool
-	ca   string
+// tokenVariable is where the secret is looked for that no flag says.
+const tokenVariable = "MQ_TOKEN"
+
+// remote are the flags of everybody who connects to a broker.
+type remote struct {
+	addr  string
+	tls   program.ClientTLS
+	token program.Token
 }
 
-func (p *peer) define(flags *flag.FlagSet) {
-	p.common.define(flags, "warn")
-	flags.StringVar(&p.addr, "addr", "127.0.0.1:1203", "`address` of the broker")
-	flags.BoolVar(&p.tls, "tls", false, "use TLS")
-	flags.StringVar(&p.ca, "ca", "", "PEM `file` of the certificates to trust, with -tls; if empty, those of the system")
+func (r *remote) define(flags *flag.FlagSet) {
+	flags.StringVar(&r.addr, "addr", "127.0.0.1:1203", "`address` of the broker")
+	r.tls.Define(flags)
+	r.token.Define(flags, tokenVariable, "to show to the broker")
 }
 
 // connect returns an End that comes back by itself when its connection, or the
 // broker, is lost. That it never was there is an error.
-func (p *peer) connect() (geminio.End, error) {
-	var config *tls.Config
-	if p.tls {
-		config = &tls.Config{MinVersion: tls.VersionTLS12}
-		if p.ca != "" {
-			pem, err := os.ReadFile(p.ca)
-			if err != nil {
-				return nil, err
-			}
-			config.RootCAs = x509.NewCertPool()
-			if !config.RootCAs.AppendCertsFromPEM(pem) {
-				return nil, fmt.Errorf("%s: no certificates", p.ca)
-			}
-		}
+func (r *remote) connect(ctx context.Context) (geminio.End, error) {
+	token, err := r.token.Value()
+	if err != nil {
+		return nil, err
 	}
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	dial, err := r.tls.Dialer(ctx, r.addr)
+	if err != nil {
+		return nil, err
+	}
 	opts := client.NewEndOptions()
-	opts.SetMeta([]byte(p.token))
+	opts.SetMeta([]byte(token))
 	opts.SetClientID(rand.Uint64()>>1 + 1) // the same for all sessions of this process
-	return client.NewRetryEndWithDialer(func() (net.Conn, error) {
-		if config == nil {
-			return dialer.Dial("tcp", p.addr)
-		}
-		return tls.DialWithDialer(dialer, "tcp", p.addr, config)
-	}, opts)
+	return program.Connect(ctx, dial, opts)
 }

@@ -95,9 +95,10 @@ func TestAProducerWaitsForASlowGroup(t *testing.T) {
 		}
 		producer.stdin.Close()
 	}()
-	full := waitStatus(t, addr, "t", func(topic proto.Topic) bool { return topic.Bytes >= int64(limit) })
-	assert.LessOrEqual(t, full.Bytes, int64(limit+1023), "one message more at most")
-	assert.LessOrEqual(t, len(producer.printed()), limit/1023+1)
+	const counts = 1023 + 64 // each message
+	full := waitStatus(t, addr, "t", func(topic proto.Topic) bool { return int(topic.Next)*counts >= limit })
+	assert.LessOrEqual(t, int(full.Next), limit/counts+1, "one message more at most")
+	assert.LessOrEqual(t, len(producer.printed()), limit/counts+1)
 
 	consumer := startConsumer(t, addr, "t", "g", "-n", itoa(n))
 	consumer.waitLines(n)
@@ -120,6 +121,9 @@ func TestAForgottenGroupKeepsNothing(t *testing.T) {
 	waitStatus(t, addr, "t", func(topic proto.Topic) bool { return topic.Groups[1].Open == 0 })
 	assert.Equal(t, uint64(1), statusOf(t, addr, "t").First)
 
+	unknown := startConsumer(t, addr, "t", "unknown", "-unsubscribe")
+	assert.Equal(t, 1, unknown.exit())
+	assert.Contains(t, unknown.errors(), `topic "t" has no group "unknown"`)
 	refused := startConsumer(t, addr, "t", "active", "-unsubscribe")
 	assert.Equal(t, 1, refused.exit())
 	assert.Contains(t, refused.errors(), "has members")
@@ -143,7 +147,7 @@ func TestProgramsEndInOrder(t *testing.T) {
 	assert.Contains(t, producer.errors(), "published 1 messages\n")
 	consumer.signal(os.Interrupt)
 	assert.Zero(t, consumer.exit())
-	assert.Contains(t, consumer.errors(), "consumed 1 messages (0 redelivered)")
+	assert.Contains(t, consumer.errors(), "consumed 1 messages (0 redelivered), refused 0, in ")
 
 	blocked := start(t, "producer", "-addr", addr, "-topic", "full", "-echo")
 	_, err = io.WriteString(blocked.stdin, "0123456789\nno room\n")
@@ -164,23 +168,33 @@ func TestWrongUsageIsExplained(t *testing.T) {
 	cases := []struct {
 		args string
 		code int
-		want string
+		want string // in what it prints
 	}{
 		{"", 2, "Usage: mq COMMAND"},
 		{"-h", 0, "Usage: mq COMMAND"},
 		{"broker -h", 0, "-max-topic"},
 		{"producer -h", 0, "-bench"},
-		{"consumer -h", 0, "-prefetch"},
+		{"consumer -h", 0, "[COMMAND...]"},
 		{"status -h", 0, "-json"},
+		{"dance", 2, `no command "dance"`},
 		{"producer -nonsense", 2, "-nonsense"},
 		{"producer -addr " + addr, 2, "no topic is named"},
+		{"producer -topic a\x01b -addr " + addr, 2, "nothing that cannot be printed"},
+		{"producer -topic t -inflight 0", 2, "-inflight"},
 		{"consumer -topic t -addr " + addr, 2, "no group is named"},
+		{"consumer -topic t -group " + strings.Repeat("g", 250), 2, "too long"},
 		{"consumer -topic t -group g -prefetch 9999", 2, "prefetch of 9999"},
+		{"consumer -topic t -group g -n -1", 2, "-n"},
+		{"consumer -topic t -group g /no/such/command", 1, "/no/such/command"},
+		{"consumer -topic none -group g -unsubscribe -addr " + addr, 1, "no such topic"},
 		{"broker -cert x", 2, "go together"},
 		{"broker -log loud", 2, "loud"},
+		{"broker -max-message 9999999", 2, "at most 4 MiB"},
+		{"broker -tries -1", 2, "-tries"},
 		{"status extra", 2, `unexpected argument "extra"`},
 		{"status -addr 127.0.0.1:1", 1, "connection refused"},
-		{"broker -addr 127.0.0.1:0 -file " + file, 1, "timeout"},
+		{"broker -file " + newFile(t) + " -addr " + addr, 1, "address already in use"},
+		{"broker -addr 127.0.0.1:0 -file " + file, 1, "another process has it open"},
 		{"broker -addr 127.0.0.1:0 -file /nonexistent/mq.db", 1, "no such file"},
 	}
 	var started []*process
@@ -189,7 +203,11 @@ func TestWrongUsageIsExplained(t *testing.T) {
 	}
 	for i, c := range cases {
 		assert.Equal(t, c.code, started[i].exit(), c.args)
-		assert.Contains(t, started[i].errors(), c.want, c.args)
+		out := started[i].errors()
+		if c.code == 0 {
+			out = strings.Join(started[i].printed(), "\n")
+		}
+		assert.Contains(t, out, c.want, c.args)
 	}
 }
 
@@ -198,6 +216,8 @@ func TestTheFiguresArePrinted(t *testing.T) {
 	_, addr := startBroker(t, "-file", newFile(t))
 	p := start(t, "producer", "-addr", addr, "-topic", "t", "-bench", "-d", "200ms")
 	require.Zero(t, p.exit(), p.errors())
+	brief := start(t, "producer", "-addr", addr, "-topic", "t", "-bench", "-d", "1ns", "-inflight", "1")
+	assert.Zero(t, brief.exit(), brief.errors())
 	assert.Regexp(t, `^128 bytes +messages/s +p50 +p99 +MB/s\n1 in flight +\d+ .+\n256 in flight +\d+ .+$`,
 		strings.Join(p.printed(), "\n"))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/singchia/geminio/client"
 	"github.com/singchia/geminio/examples/mq/internal/proto"
 )
 
@@ -66,9 +67,15 @@ func environment() []string {
 // start starts mq with args; it ends with the test.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
+	return startWith(t, nil, args...)
+}
+
+// startWith does so with more in the environment.
+func startWith(t *testing.T, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{t: t, name: strings.Join(args, " "), ended: make(chan struct{}), changed: make(chan struct{})}
 	p.cmd = exec.Command(os.Args[0], args...)
-	p.cmd.Env = environment()
+	p.cmd.Env = append(environment(), env...)
 	p.cmd.Stderr = (*stderr)(p)
 	var err error
 	p.stdin, err = p.cmd.StdinPipe()
@@ -219,26 +226,46 @@ func statusOf(t *testing.T, addr, topic string) proto.Topic {
 	cmd.Env = environment()
 	out, err := cmd.Output()
 	require.NoError(t, err)
+	return find(t, out, topic)
+}
+
+// waitStatus asks the broker for the status, as mq status does, until it
+// satisfies ok.
+func waitStatus(t *testing.T, addr, topic string, ok func(proto.Topic) bool) proto.Topic {
+	t.Helper()
+	end, err := client.NewEnd("tcp", addr)
+	require.NoError(t, err)
+	defer end.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), patience())
+	defer cancel()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for {
+		rsp, err := end.Call(ctx, proto.MethodStatus, end.NewRequest(nil))
+		require.NoError(t, err)
+		status := find(t, rsp.Data(), topic)
+		if ok(status) {
+			return status
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			require.Fail(t, "the status is another", "%+v", status)
+		}
+	}
+}
+
+// find returns one of the topics of a status, or an empty one.
+func find(t *testing.T, status []byte, name string) proto.Topic {
+	t.Helper()
 	var topics []proto.Topic
-	require.NoError(t, json.Unmarshal(out, &topics))
+	require.NoError(t, json.Unmarshal(status, &topics))
 	for _, found := range topics {
-		if found.Name == topic {
+		if found.Name == name {
 			return found
 		}
 	}
 	return proto.Topic{}
-}
-
-// waitStatus asks for the status until it satisfies ok.
-func waitStatus(t *testing.T, addr, topic string, ok func(proto.Topic) bool) proto.Topic {
-	t.Helper()
-	for deadline := time.Now().Add(patience()); ; {
-		status := statusOf(t, addr, topic)
-		if ok(status) {
-			return status
-		}
-		require.True(t, time.Now().Before(deadline), "%+v", status)
-	}
 }
 
 // members tells whether a topic has so many members in its groups.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/singchia/geminio"
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/examples/mq/internal/proto"
 )
 
@@ -18,39 +20,69 @@ import (
 // acknowledgement of what it has sent.
 const farewell = 2 * time.Second
 
-// maxLine is how long a line may be.
+// maxLine is how long a line may be, and a message of any broker.
 const maxLine = 4 << 20
 
-// runProducer is the producer.
-func runProducer(ctx context.Context, flags *flag.FlagSet, args []string) error {
-	var p peer
-	p.define(flags)
-	topic := flags.String("topic", "", "the `name` of the topic")
-	inflight := flags.Int("inflight", 256, "how many messages may wait for their acknowledgement, at most 1024")
-	echo := flags.Bool("echo", false, "print each line when it is acknowledged")
-	bench := flags.Bool("bench", false, "publish as fast as possible instead, and print rates and latencies")
-	span := flags.Duration("d", 5*time.Second, "with -bench: how long each rate is measured")
-	size := flags.Int("size", 128, "with -bench: `bytes` of a message")
-	if err := p.parse(args); err != nil {
-		return err
-	}
-	if err := proto.CheckName("topic", *topic); err != nil {
-		return p.usage("-topic: %s", err)
-	}
-	if *inflight < 1 || *inflight > 1024 || *span <= 0 || *size < 0 || *size > maxLine {
-		return p.usage("-inflight must be from 1 to 1024, -d more than 0, -size from 0 to %d", maxLine)
-	}
+var errInterrupted = errors.New("interrupted")
 
-	end, err := p.connect()
+// interrupted returns err, or errInterrupted for that of a context that has
+// ended.
+func interrupted(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return errInterrupted
+	}
+	return err
+}
+
+// producer is what the flags of the producer say.
+type producer struct {
+	broker    remote
+	topic     string
+	inflight  int
+	echo      bool
+	benchmark bool
+	span      time.Duration
+	size      int
+}
+
+func producerCommand() program.Command {
+	var p producer
+	return program.Command{
+		Name:  "producer",
+		About: "Publishes the lines of standard input, or measures (-bench).\nIt ends with 0 if the broker has stored them all.",
+		Level: "warn",
+		Flags: p.define,
+		Run:   p.run,
+	}
+}
+
+func (p *producer) define(flags *flag.FlagSet) {
+	p.broker.define(flags)
+	flags.StringVar(&p.topic, "topic", "", "the `name` of the topic")
+	flags.IntVar(&p.inflight, "inflight", 256, "how many messages may wait for their acknowledgement, at most 1024")
+	flags.BoolVar(&p.echo, "echo", false, "print each line when it is acknowledged")
+	flags.BoolVar(&p.benchmark, "bench", false, "publish as fast as possible instead, and print rates and latencies")
+	flags.DurationVar(&p.span, "d", 5*time.Second, "with -bench: how long each rate is measured")
+	flags.IntVar(&p.size, "size", 128, "with -bench: `bytes` of a message")
+}
+
+func (p *producer) run(ctx context.Context, _ []string) error {
+	if err := proto.CheckName("topic", p.topic); err != nil {
+		return program.Usage("-topic: %w", err)
+	}
+	if p.inflight < 1 || p.inflight > 1024 || p.span <= 0 || p.size < 0 || p.size > maxLine {
+		return program.Usage("-inflight must be from 1 to 1024, -d more than 0, -size from 0 to %d", maxLine)
+	}
+	end, err := p.broker.connect(ctx)
 	if err != nil {
-		return err
+		return interrupted(err)
 	}
 	defer end.Close()
-	if *bench {
-		return runBench(ctx, end, *topic, *inflight, *size, *span)
+	if p.benchmark {
+		return runBench(ctx, end, p.topic, p.inflight, p.size, p.span)
 	}
 	lines, readErr := readLines(os.Stdin)
-	pub := &publisher{end: end, topic: *topic, echo: *echo, done: make(chan *geminio.Publish, *inflight)}
+	pub := &publisher{end: end, topic: p.topic, echo: p.echo, done: make(chan *geminio.Publish, p.inflight)}
 	if err := pub.publish(ctx, lines); err != nil {
 		return err
 	}
@@ -69,11 +101,16 @@ func readLines(r io.Reader) (<-chan []byte, <-chan error) {
 	go func() {
 		defer close(lines)
 		scanner := bufio.NewScanner(r)
-		scanner.Buffer(nil, maxLine)
-		for scanner.Scan() {
-			lines <- append([]byte(nil), scanner.Bytes()...)
+		scanner.Buffer(nil, maxLine+1) // the line, and its end
+		n := 1
+		for ; scanner.Scan(); n++ {
+			lines <- bytes.Clone(scanner.Bytes())
 		}
-		failed <- scanner.Err()
+		err := scanner.Err()
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = fmt.Errorf("line %d is longer than %d bytes; what follows was not published", n, maxLine)
+		}
+		failed <- err
 	}()
 	return lines, failed
 }
@@ -128,11 +165,8 @@ func (p *publisher) finish(err error) error {
 	if p.failed != nil {
 		err = p.failed
 	}
-	if errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted")
-	}
 	if err != nil {
-		return fmt.Errorf("%w; not acknowledged: %d", err, p.unknown)
+		return fmt.Errorf("%w; not acknowledged: %d", interrupted(err), p.unknown)
 	}
 	return nil
 }

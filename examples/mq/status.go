@@ -5,21 +5,38 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"text/tabwriter"
 
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/examples/mq/internal/proto"
 )
 
-// runStatus prints what the broker has.
-func runStatus(ctx context.Context, flags *flag.FlagSet, args []string) error {
-	var p peer
-	p.define(flags)
-	asJSON := flags.Bool("json", false, "print JSON")
-	if err := p.parse(args); err != nil {
-		return err
+// status is what the flags say that ask a broker how it does.
+type status struct {
+	broker remote
+	json   bool
+}
+
+func statusCommand() program.Command {
+	var s status
+	return program.Command{
+		Name:  "status",
+		About: "Prints the topics of a broker and their groups.",
+		Level: "warn",
+		Flags: s.define,
+		Run:   s.run,
 	}
-	end, err := p.connect()
+}
+
+func (s *status) define(flags *flag.FlagSet) {
+	s.broker.define(flags)
+	flags.BoolVar(&s.json, "json", false, "print JSON")
+}
+
+func (s *status) run(ctx context.Context, _ []string) error {
+	end, err := s.broker.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -28,21 +45,30 @@ func runStatus(ctx context.Context, flags *flag.FlagSet, args []string) error {
 	if err != nil {
 		return err
 	}
-	if *asJSON {
-		fmt.Printf("%s\n", rsp.Data())
-		return nil
+	if s.json {
+		_, err := fmt.Printf("%s\n", rsp.Data())
+		return err
 	}
 	var topics []proto.Topic
 	if err := json.Unmarshal(rsp.Data(), &topics); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	return printTopics(os.Stdout, topics)
+}
+
+// printTopics prints a line for each topic, and one for each of its groups.
+func printTopics(out io.Writer, topics []proto.Topic) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "TOPIC\tKEPT\tBYTES\tNEXT\tGROUP\tMEMBERS\tCOMMITTED\tOPEN\tREDELIVERED")
 	for _, t := range topics {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t\t\t\t\t\n", t.Name, t.Next-t.First, t.Bytes, t.Next)
-		for _, g := range t.Groups {
-			fmt.Fprintf(w, "\t\t\t\t%s\t%d\t%d\t%d\t%d\n", g.Name, g.Members, g.Committed, g.Open, g.Redelivered)
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d", t.Name, t.Next-t.First, t.Bytes, t.Next)
+		for i, g := range t.Groups {
+			if i > 0 {
+				fmt.Fprint(w, "\n\t\t\t")
+			}
+			fmt.Fprintf(w, "\t%s\t%d\t%d\t%d\t%d", g.Name, g.Members, g.Committed, g.Open, g.Redelivered)
 		}
+		fmt.Fprintln(w)
 	}
 	return w.Flush()
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/subtle"
-	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -16,41 +15,51 @@ import (
 
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/delegate"
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/server"
 )
 
 // far listens for near, and dials the targets that its streams name.
-func far(ctx context.Context, args []string) error {
-	var (
-		c       common
-		targets named
-		fs      = flag.NewFlagSet("relay far", flag.ContinueOnError)
-		addr    = fs.String("addr", "127.0.0.1:1202", "`address` to listen on for relay near; port 0 takes a free one")
-		cert    = fs.String("cert", "", "PEM `file` of the certificate, turns TLS on")
-		key     = fs.String("key", "", "PEM `file` of the certificate's key")
-	)
-	fs.Var(&targets, "target", "`NAME=ADDRESS` that may be dialed for near, and nothing else is; may be repeated")
-	c.define(fs)
-	stop, err := c.parse(fs, args, func() error {
-		if len(targets) == 0 {
-			return errors.New("no -target")
-		}
-		if (*cert == "") != (*key == "") {
-			return errors.New("-cert and -key go together")
-		}
-		return nil
-	})
+type far struct {
+	addr    string
+	targets named
+	token   program.Token
+	tls     program.ServerTLS
+}
+
+func farCommand() program.Command {
+	var f far
+	return program.Command{
+		Name:  "far",
+		About: "Listens for near and dials the targets that it names. It prints where it listens.",
+		Level: "warn",
+		Flags: f.define,
+		Run:   func(ctx context.Context, _ []string) error { return f.run(ctx) },
+	}
+}
+
+func (f *far) define(flags *flag.FlagSet) {
+	flags.StringVar(&f.addr, "addr", "127.0.0.1:1202", "`address` to listen on for relay near; port 0 takes a free one")
+	flags.Var(&f.targets, "target", "`NAME=ADDRESS` that may be dialed for near, and nothing else is; may be given many times")
+	f.token.Define(flags, "RELAY_TOKEN", "that near must show; if there is none, everybody may connect")
+	f.tls.Define(flags)
+}
+
+// run runs until ctx ends.
+func (f *far) run(ctx context.Context) error {
+	if len(f.targets) == 0 {
+		return program.Usage("no -target")
+	}
+	token, err := f.token.Value()
 	if err != nil {
 		return err
 	}
-	defer stop()
-
-	ln, err := listen(*addr, *cert, *key)
+	ln, err := f.tls.Listen(f.addr)
 	if err != nil {
 		return err
 	}
 	opts := server.NewEndOptions()
-	opts.SetDelegate(&guard{token: []byte(c.token), targets: targets})
+	opts.SetDelegate(&guard{token: []byte(token), targets: f.targets})
 	ends, err := server.NewListener(ln, opts)
 	if err != nil {
 		return err
@@ -72,20 +81,9 @@ func far(ctx context.Context, args []string) error {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			serve(ctx, end, targets)
+			serve(ctx, end, f.targets)
 		}()
 	}
-}
-
-func listen(addr, cert, key string) (net.Listener, error) {
-	if cert == "" {
-		return net.Listen("tcp", addr)
-	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return nil, err
-	}
-	return tls.Listen("tcp", addr, &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12})
 }
 
 // serve takes the streams of one near to their targets until that has gone.
@@ -116,12 +114,12 @@ type streams struct {
 	targets named
 }
 
-// Accept returns io.EOF when the End has ended. The guard has seen to it that
+// Accept returns io.EOF, for which rproxy quits, when the End has ended. The guard has seen to it that
 // the target is there.
 func (s *streams) Accept() (net.Conn, error) {
 	stream, err := s.AcceptStream()
 	if err != nil {
-		return nil, err
+		return nil, io.EOF
 	}
 	to, _ := s.targets.find(string(stream.Meta()))
 	return s.sides.stream(stream, to), nil

@@ -2,13 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -18,38 +15,69 @@ import (
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/client"
 	"github.com/singchia/geminio/delegate"
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/options"
 )
 
 // near listens for users, and takes them to the targets of far.
-func near(ctx context.Context, args []string) error {
-	var (
-		c      common
-		locals named
-		fs     = flag.NewFlagSet("relay near", flag.ContinueOnError)
-		addr   = fs.String("far", "127.0.0.1:1202", "`address` of relay far")
-		useTLS = fs.Bool("tls", false, "speak TLS with far")
-		ca     = fs.String("ca", "", "PEM `file` of the certificates that far's is verified with, implies -tls; empty: the system's")
-	)
-	fs.Var(&locals, "local", "`NAME=ADDRESS`: users who connect to the address get to far's target of that name; may be repeated")
-	c.define(fs)
-	stop, err := c.parse(fs, args, func() error {
-		if len(locals) == 0 {
-			return errors.New("no -local")
-		}
-		return nil
-	})
+type near struct {
+	far    string
+	locals named
+	token  program.Token
+	tls    program.ClientTLS
+	wait   bool
+}
+
+func nearCommand() program.Command {
+	var n near
+	return program.Command{
+		Name:  "near",
+		About: "Listens for users and takes them to the targets of far. It prints where.",
+		Level: "warn",
+		Flags: n.define,
+		Run:   func(ctx context.Context, _ []string) error { return n.run(ctx) },
+	}
+}
+
+func (n *near) define(flags *flag.FlagSet) {
+	flags.StringVar(&n.far, "far", "127.0.0.1:1202", "`address` of relay far")
+	flags.Var(&n.locals, "local", "`NAME=ADDRESS`: users who connect to the address get to far's target of that name; may be given many times")
+	flags.BoolVar(&n.wait, "wait", false, "go on trying if the first connection fails, whatever the reason; users wait meanwhile")
+	n.token.Define(flags, "RELAY_TOKEN", "to show to far")
+	n.tls.Define(flags)
+}
+
+// run runs until ctx ends.
+func (n *near) run(ctx context.Context) error {
+	if len(n.locals) == 0 {
+		return program.Usage("no -local")
+	}
+	token, err := n.token.Value()
 	if err != nil {
 		return err
 	}
-	defer stop()
-
-	lns, err := listenAll(locals)
+	dial, err := n.tls.Dialer(ctx, n.far)
+	if err != nil {
+		return err
+	}
+	lns, err := listenAll(n.locals)
 	if err != nil {
 		return err
 	}
 	defer closeAll(lns)
-	end, err := connect(*addr, *useTLS || *ca != "", *ca, c.token)
+	opts := client.NewEndOptions()
+	opts.SetMeta([]byte(token))
+	opts.SetDelegate(cuts{})
+	if n.wait {
+		opts.SetLazyDial()
+	}
+	end, err := program.Connect(ctx, dial, opts)
+	if ctx.Err() != nil {
+		if err == nil {
+			end.Close()
+		}
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("far: %w", err)
 	}
@@ -60,7 +88,7 @@ func near(ctx context.Context, args []string) error {
 		wg    sync.WaitGroup
 	)
 	for i, ln := range lns {
-		proxy, err := rproxy.NewRProxy(&users{Listener: ln, sides: &sides, to: locals[i]},
+		proxy, err := rproxy.NewRProxy(&users{Listener: ln, sides: &sides, to: n.locals[i]},
 			rproxy.OptionRProxyDial(func(dst net.Addr, _ any) (net.Conn, error) {
 				return open(end, dst.(target), &sides)
 			}),
@@ -75,7 +103,7 @@ func near(ctx context.Context, args []string) error {
 			defer wg.Done()
 			proxy.Proxy(ctx)
 		}()
-		fmt.Printf("%s on %s\n", locals[i].name, ln.Addr())
+		fmt.Printf("%s on %s\n", n.locals[i].name, ln.Addr())
 	}
 	wg.Wait()
 	sides.wait()
@@ -91,34 +119,6 @@ func open(end geminio.End, to target, sides *sides) (net.Conn, error) {
 		return nil, fmt.Errorf("%s: %w", to.name, err)
 	}
 	return sides.stream(stream, target{}), nil
-}
-
-// connect makes the control connection.
-func connect(addr string, useTLS bool, ca, token string) (geminio.End, error) {
-	opts := client.NewEndOptions()
-	opts.SetMeta([]byte(token))
-	opts.SetDelegate(cuts{})
-	var config *tls.Config
-	if useTLS {
-		config = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	if ca != "" {
-		pem, err := os.ReadFile(ca)
-		if err != nil {
-			return nil, err
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s: no certificate in it", ca)
-		}
-	}
-	return client.NewRetryEndWithDialer(func() (net.Conn, error) {
-		dialer := &net.Dialer{Timeout: 10 * time.Second}
-		if config != nil {
-			return tls.DialWithDialer(dialer, "tcp", addr, config)
-		}
-		return dialer.Dial("tcp", addr)
-	}, opts)
 }
 
 // cuts logs what happens to the control connection.

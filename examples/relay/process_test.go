@@ -19,16 +19,16 @@ import (
 // limit is how long anything may take that a test waits for.
 const limit = 30 * time.Second
 
-// program is the relay, built once.
-var program string
+// binary is the relay, built once.
+var binary string
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "geminio-relay-*")
 	if err != nil {
 		panic(err)
 	}
-	program = filepath.Join(dir, "relay.exe")
-	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", program, ".").CombinedOutput(); err != nil {
+	binary = filepath.Join(dir, "relay.exe")
+	if out, err := exec.Command("go", "build", "-ldflags=-s -w", "-o", binary, ".").CombinedOutput(); err != nil {
 		panic(string(out))
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
@@ -49,7 +49,7 @@ type process struct {
 // start starts a relay, which is killed with the test.
 func start(t *testing.T, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, cmd: exec.Command(program, args...), lines: make(chan string, 10_000), read: make(chan struct{}), stderr: new(buffer)}
+	p := &process{t: t, cmd: exec.Command(binary, args...), lines: make(chan string, 10_000), read: make(chan struct{}), stderr: new(buffer)}
 	p.cmd.Stderr = p.stderr
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)

@@ -79,19 +79,32 @@ func TestCurlAndTLSAndAToken(t *testing.T) {
 	far := start(t, "far", "-addr", "127.0.0.1:0", "-cert", cert, "-key", key, "-token", "open sesame", "-target", "web="+ln.Addr().String())
 	addr := far.line("listening on ")
 	near := start(t, "near", "-far", addr, "-ca", cert, "-token", "open sesame", "-local", "web=127.0.0.1:0", "-pprof", "127.0.0.1:0")
-	profiles := near.line("profiles on ")
 	out, err := exec.Command(curl, "-sS", "--max-time", "20", "http://"+near.line("web on ")).CombinedOutput()
 	require.NoError(t, err, string(out))
 	assert.Equal(t, "page", string(out))
-	out, err = exec.Command(curl, "-sS", "--max-time", "20", profiles+"cmdline").CombinedOutput()
+	_, profiles, _ := strings.Cut(near.stderr.String(), "profiles on ") // it is said first
+	out, err = exec.Command(curl, "-sS", "--max-time", "20", strings.TrimSpace(profiles)+"cmdline").CombinedOutput()
 	require.NoError(t, err, string(out))
 
 	wrong := start(t, "near", "-far", addr, "-ca", cert, "-token", "please", "-local", "web=127.0.0.1:0")
 	wrong.exits(1)
-	assert.Equal(t, "relay: far: wrong token\n", wrong.stderr.String())
+	assert.Equal(t, "relay near: far: wrong token\n", wrong.stderr.String())
 	stranger := start(t, "near", "-far", addr, "-tls", "-token", "open sesame", "-local", "web=127.0.0.1:0")
 	stranger.exits(1)
 	assert.Contains(t, stranger.stderr.String(), "certificate")
+}
+
+// outcomeOf returns how a connection that sends nothing ends. It may be reset
+// before it is made, as far as the user sees.
+func outcomeOf(addr string) error {
+	conn, err := net.DialTimeout("tcp", addr, limit)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(limit))
+	_, err = io.ReadAll(conn)
+	return err
 }
 
 func TestWhatIsCutOffDoesNotLookLikeAnEnd(t *testing.T) {
@@ -115,8 +128,7 @@ func TestWhatIsCutOffDoesNotLookLikeAnEnd(t *testing.T) {
 	silentPort, down, secret := near.line("silent on "), near.line("down on "), near.line("secret on ")
 
 	for what, port := range map[string]string{"a target that is down": down, "a target that is not allowed": secret} {
-		_, err := io.ReadAll(user(t, port))
-		assert.ErrorIs(t, err, syscall.ECONNRESET, what)
+		assert.ErrorIs(t, outcomeOf(port), syscall.ECONNRESET, what)
 	}
 
 	half := func() *net.TCPConn {
@@ -164,9 +176,47 @@ func TestWhatIsCutOffDoesNotLookLikeAnEnd(t *testing.T) {
 	near.terminate()
 }
 
+func TestNearWaitsForFarIfItIsTold(t *testing.T) {
+	reserved, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	addr := reserved.Addr().String()
+	require.NoError(t, reserved.Close())
+	near := start(t, "near", "-far", addr, "-wait", "-local", "shout=127.0.0.1:0")
+	port := near.line("shout on ")
+	early := user(t, port)
+	_, err = early.Write([]byte("hello"))
+	require.NoError(t, err)
+	require.NoError(t, early.CloseWrite())
+
+	far := start(t, "far", "-addr", addr, "-target", "shout="+service(t, shout))
+	far.line("listening on ")
+	answer, err := io.ReadAll(early)
+	require.NoError(t, err)
+	assert.Equal(t, "HELLO", string(answer))
+	near.terminate()
+	far.terminate()
+}
+
+func TestNearCanBeEndedWhileItConnects(t *testing.T) {
+	connected := make(chan struct{})
+	silent := service(t, func(conn *net.TCPConn) {
+		_, _ = io.ReadFull(conn, make([]byte, 1)) // the handshake, which is not answered
+		close(connected)
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	near := start(t, "near", "-far", silent, "-local", "a=127.0.0.1:0")
+	select {
+	case <-connected:
+	case <-time.After(limit):
+		require.FailNow(t, "it does not connect")
+	}
+	begin := time.Now()
+	near.terminate()
+	assert.Less(t, time.Since(begin), 5*time.Second)
+}
+
 func TestTheCommandLineIsChecked(t *testing.T) {
 	for _, args := range [][]string{
-		{}, {"sideways"},
 		{"near"}, {"far"},
 		{"near", "-local", "web"},
 		{"near", "-local", "a=:0", "-local", "a=:0"},
@@ -177,15 +227,16 @@ func TestTheCommandLineIsChecked(t *testing.T) {
 	} {
 		p := start(t, args...)
 		p.exits(2)
-		assert.Contains(t, strings.ToLower(p.stderr.String()), "usage", "%v", args)
+		assert.Contains(t, p.stderr.String(), "relay "+args[0]+" -h lists the flags", "%v", args)
 	}
+	start(t, "sideways").exits(2)
 	for _, args := range [][]string{{"-h"}, {"near", "-h"}, {"far", "-h"}} {
 		start(t, args...).exits(0)
 	}
 	p := start(t, "near", "-far", "127.0.0.1:1", "-local", "a=127.0.0.1:0")
 	p.exits(1)
-	assert.Contains(t, p.stderr.String(), "relay: far: dial tcp")
+	assert.Contains(t, p.stderr.String(), "relay near: far: dial tcp")
 	p = start(t, "far", "-addr", "192.0.2.1:1", "-target", "a=:1")
 	p.exits(1)
-	assert.Contains(t, p.stderr.String(), "relay: listen tcp")
+	assert.Contains(t, p.stderr.String(), "relay far: listen tcp")
 }

@@ -24,7 +24,7 @@ import (
 func TestAWrongTokenIsRefused(t *testing.T) {
 	t.Parallel()
 	pub := startInternet(t)
-	for name, token := range map[string]string{"office": "wrong", "stranger": "secret", "home": ""} {
+	for name, token := range map[string]string{"office": "wrong", "stranger": "secret", "home": "secrets"} {
 		a := startAgent(t, pub.agents, name, "-tcp", "echo,to=127.0.0.1:1", "-token-file", file(t, token+"\n"))
 		assert.Equal(t, 1, a.ends(t))
 		assert.Contains(t, a.stderr.String(), "intranet: connect: agent unknown, or its token is wrong\n", name)
@@ -91,6 +91,17 @@ func TestWhatCannotBeOfferedIsRefusedClearly(t *testing.T) {
 	}
 }
 
+func TestAPortThatIsTakenIsAnError(t *testing.T) {
+	t.Parallel()
+	taken := serveTCP(t, echo)
+	tokens := file(t, "office secret")
+	for which, says := range map[string]string{"-addr": "", "-http": "-http: ", "-status": "-status: ", "-pprof": "-pprof: "} {
+		p := start(t, "internet", "-addr", "127.0.0.1:0", "-tokens", tokens, which, taken)
+		assert.Equal(t, 1, p.ends(t), which)
+		assert.Contains(t, p.stderr.String(), "internet: "+says+"listen tcp "+taken+": bind: address already in use\n")
+	}
+}
+
 func TestBadFlagsExitWithTwo(t *testing.T) {
 	t.Parallel()
 	var wrong []*process
@@ -99,18 +110,19 @@ func TestBadFlagsExitWithTwo(t *testing.T) {
 		{"internet", "-tokens", file(t, ""), "-ports", "9-1"}, {"internet", "-log", "loud"},
 		{"intranet"}, {"intranet", "-name", "a"}, {"intranet", "-name", "A", "-tcp", "x,to=a:1"},
 		{"intranet", "-name", "a", "-tcp", "x"}, {"intranet", "-name", "a", "-tcp", "x,to=a:1,allow=everybody"},
-		{"intranet", "-name", "a", "-http", "x,to=a:1,port=80"}, {"intranet", "-name", "a", "-tcp", "x,to=a:1", "-ca", "x"},
+		{"intranet", "-name", "a", "-http", "x,to=a:1,port=80"}, {"intranet", "-name", "a", "-tcp", "x,to=a:1", "-cert", "x"},
+		{"intranet", "-name", "a", "-tcp", "x,to=a"}, {"intranet", "-name", "a", "-tcp", "x,to=a:1", "-tcp", "x,to=a:2"},
 	} {
 		wrong = append(wrong, start(t, args[0], args[1:]...))
 	}
 	for _, program := range []string{"internet", "intranet"} {
 		p := start(t, program, "-h")
 		assert.Equal(t, 0, p.ends(t))
-		assert.Contains(t, p.stderr.String(), "-pprof")
+		assert.Contains(t, p.stdout.String(), "-pprof")
 	}
 	for _, p := range wrong {
 		assert.Equal(t, 2, p.ends(t), p.cmd.Args)
-		assert.NotEmpty(t, p.stderr.String())
+		assert.Contains(t, p.stderr.String(), "-h lists the flags", p.cmd.Args)
 	}
 }
 

@@ -2,8 +2,6 @@
 package traversal
 
 import (
-	"bufio"
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +29,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	bin = dir
-	args := append([]string{"build", "-o", dir + string(filepath.Separator)}, buildFlags...)
+	args := append([]string{"build", "-ldflags=-s -w", "-o", dir + string(filepath.Separator)}, buildFlags...)
 	if out, err := exec.Command("go", append(args, "./internet", "./intranet")...).CombinedOutput(); err != nil {
 		panic(string(out))
 	}
@@ -49,13 +47,48 @@ type process struct {
 	name string
 	cmd  *exec.Cmd
 
-	mu     sync.Mutex // guards what follows
-	lines  []string
-	told   chan struct{} // closed and replaced with each line
-	stderr bytes.Buffer  // may be read when ended is closed
+	stdout, stderr *transcript
 
 	ended chan struct{}
 	code  int // of the exit, when ended is closed
+}
+
+// transcript is what a process has written so far.
+type transcript struct {
+	mu   sync.Mutex // guards what follows
+	text string
+	more chan struct{} // closed and replaced with each Write
+}
+
+func newTranscript() *transcript { return &transcript{more: make(chan struct{})} }
+
+// Write adds to it.
+func (o *transcript) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text += string(p)
+	close(o.more)
+	o.more = make(chan struct{})
+	return len(p), nil
+}
+
+// read returns the text, and what is closed when there is more.
+func (o *transcript) read() (string, <-chan struct{}) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text, o.more
+}
+
+// String returns the text.
+func (o *transcript) String() string {
+	text, _ := o.read()
+	return text
+}
+
+// lines returns the lines that are whole.
+func lines(text string) []string {
+	all := strings.Split(text, "\n")
+	return all[:len(all)-1]
 }
 
 // command returns one of the programs, not started. Its token is "secret".
@@ -68,19 +101,10 @@ func command(program string, args ...string) *exec.Cmd {
 // start starts one of the programs, which ends with the test.
 func start(t *testing.T, program string, args ...string) *process {
 	t.Helper()
-	p := &process{name: program, cmd: command(program, args...), told: make(chan struct{}), ended: make(chan struct{})}
-	p.cmd.Stderr = &p.stderr
-	stdout, err := p.cmd.StdoutPipe()
-	require.NoError(t, err)
+	p := &process{name: program, cmd: command(program, args...), stdout: newTranscript(), stderr: newTranscript(), ended: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	require.NoError(t, p.cmd.Start())
 	go func() {
-		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			p.mu.Lock()
-			p.lines = append(p.lines, lines.Text())
-			close(p.told)
-			p.told = make(chan struct{})
-			p.mu.Unlock()
-		}
 		_ = p.cmd.Wait()
 		p.code = p.cmd.ProcessState.ExitCode()
 		close(p.ended)
@@ -102,29 +126,41 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// says waits for the nth line, from 1, that begins with prefix, and returns
-// what comes after it.
+// says waits for the nth line, from 1, on standard output that begins with
+// prefix, and returns what comes after it.
 func (p *process) says(t *testing.T, prefix string, nth int) string {
 	t.Helper()
+	return p.waits(t, p.stdout, prefix, nth)
+}
+
+// logs waits for a line on standard error that has text in it, and returns
+// what comes after it.
+func (p *process) logs(t *testing.T, text string) string {
+	t.Helper()
+	return p.waits(t, p.stderr, text, 1)
+}
+
+func (p *process) waits(t *testing.T, from *transcript, part string, nth int) string {
+	t.Helper()
 	late := time.After(limit)
-	for {
-		p.mu.Lock()
-		seen, told := 0, p.told
-		for _, line := range p.lines {
-			if rest, ok := strings.CutPrefix(line, prefix); ok {
+	for ended := false; ; {
+		text, more := from.read()
+		seen := 0
+		for _, line := range lines(text) {
+			before, rest, found := strings.Cut(line, part)
+			if found && (before == "" || from == p.stderr) {
 				if seen++; seen == nth {
-					p.mu.Unlock()
 					return rest
 				}
 			}
 		}
-		p.mu.Unlock()
+		require.False(t, ended, "%s ended before it said %q: %s", p.name, part, p.stderr)
 		select {
-		case <-told:
+		case <-more:
 		case <-p.ended:
-			require.FailNow(t, p.name+" ended", p.stderr.String())
+			ended = true // all is written
 		case <-late:
-			require.FailNow(t, p.name+" did not say "+prefix)
+			require.FailNow(t, p.name+" did not say "+part)
 		}
 	}
 }

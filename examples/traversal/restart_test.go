@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -41,6 +42,7 @@ func TestAnAgentThatWasKilledTakesItsPlaceAgain(t *testing.T) {
 	// One in its place while it runs: the first does not fight for it.
 	c := startAgent(t, pub.agents, "office", args...)
 	assert.Equal(t, "hello", ask(t, c.at(t, "tcp", "echo", 1), "hello"))
+	b.logs(t, "cannot connect again, trying on: another agent of this name has taken the place of this one")
 	c.terminate(t)
 	assert.Equal(t, "hello", ask(t, b.at(t, "tcp", "echo", 2), "hello"), "it is back when the other one has gone")
 }
@@ -59,6 +61,25 @@ func TestAPublicSideThatWasRestartedGetsItsAgentsBack(t *testing.T) {
 	startInternet(t, "-addr", addr)
 	assert.Equal(t, "hello", ask(t, a.at(t, "tcp", "echo", 3), "hello"))
 	a.terminate(t)
+}
+
+func TestAnAgentCanBeEndedWhileItConnects(t *testing.T) {
+	t.Parallel()
+	connected := make(chan struct{})
+	silent := serveTCP(t, func(conn net.Conn) {
+		_, _ = io.ReadFull(conn, make([]byte, 1)) // the handshake, which is not answered
+		close(connected)
+		_, _ = io.Copy(io.Discard, conn)
+	})
+	a := startAgent(t, silent, "office", "-tcp", "echo,to=127.0.0.1:1")
+	select {
+	case <-connected:
+	case <-time.After(limit):
+		require.FailNow(t, "it does not connect")
+	}
+	begin := time.Now()
+	a.terminate(t)
+	assert.Less(t, time.Since(begin), 5*time.Second)
 }
 
 func TestUsersOfAProgramThatEndsAreNotToldThatAllIsWell(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -70,13 +71,31 @@ func TestAgentsOfferSeveralServicesAtOnce(t *testing.T) {
 	code, body = get(t, host, page+"/")
 	assert.Equal(t, 200, code)
 	assert.Contains(t, body, office.at(t, "tcp", "digest", 1))
-	profiles := pub.says(t, "profiles on ", 1)
+	profiles := pub.logs(t, "profiles on ")
 	code, _ = get(t, strings.Split(profiles, "/")[2], profiles+"goroutine?debug=1")
 	assert.Equal(t, 200, code)
 
 	home.terminate(t)
 	office.terminate(t)
 	pub.terminate(t)
+}
+
+func TestCurlReachesBothKindsOfService(t *testing.T) {
+	t.Parallel()
+	curl, err := exec.LookPath("curl")
+	if err != nil {
+		t.Skip("no curl here")
+	}
+	pub := startInternet(t)
+	web := serveWeb(t, "office's")
+	a := startAgent(t, pub.agents, "office", "-tcp", "raw,to="+web, "-http", "web,to="+web)
+	name := a.at(t, "http", "web", 1)
+	// curl itself knows that what ends with .localhost is here.
+	for url, host := range map[string]string{"http://" + a.at(t, "tcp", "raw", 1): a.at(t, "tcp", "raw", 1), name: strings.TrimPrefix(name, "http://")} {
+		out, err := exec.Command(curl, "-sS", "--fail", "--noproxy", "*", "--max-time", "20", url+"/whoami").CombinedOutput()
+		require.NoError(t, err, string(out))
+		assert.Contains(t, string(out), "office's for "+host)
+	}
 }
 
 func TestTheAllowListSaysWhoMayUseAService(t *testing.T) {

@@ -116,6 +116,9 @@ func TestTheTLSServerKnowsWhoComes(t *testing.T) {
 	for _, dir := range []string{ours, others} {
 		output(t, ctx, "", build(t, ctx, "tls", "certs"), "-certs", dir)
 	}
+	for _, name := range []string{"", "ca", "alice,../mallory"} {
+		assert.Contains(t, failure(t, ctx, build(t, ctx, "tls", "certs"), "-certs", t.TempDir(), "-clients", name), "is no name for a client")
+	}
 	cli := build(t, ctx, "tls", "client")
 	assert.Contains(t, failure(t, ctx, cli, "-certs", ours, "-addr", "127.0.0.1:1"), "tls client: dial tcp")
 

@@ -35,20 +35,26 @@ type tab struct {
 	requests []string // every address that was asked for
 }
 
-// needBrowser skips the test where there is no browser.
+// needBrowser skips the test where there is no browser, and has it run beside
+// others where there is.
 func needBrowser(t *testing.T) {
 	t.Helper()
 	if browser == nil {
 		t.Skip("no chromium on PATH: the page is not tried in a browser (Debian: apt-get install chromium)")
 	}
+	t.Parallel()
 }
 
-// open opens an empty tab, which ends with the test; the test runs beside
-// others. Where there is no browser it is skipped.
+// open is needBrowser and newTab.
 func open(t *testing.T) *tab {
 	t.Helper()
 	needBrowser(t)
-	t.Parallel()
+	return newTab(t)
+}
+
+// newTab opens an empty tab, which ends with the test.
+func newTab(t *testing.T) *tab {
+	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, limit)

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,7 +15,14 @@ import (
 // browser is the one that all tests use, nil where there is none to start.
 var browser context.Context
 
-func TestMain(m *testing.M) { os.Exit(withBrowser(m.Run)) }
+func TestMain(m *testing.M) {
+	flag.Parse()
+	// They wait for the next second of a page more than they compute.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	os.Exit(withBrowser(m.Run))
+}
 
 // withBrowser starts Chromium, if there is one on PATH, for as long as run
 // takes.

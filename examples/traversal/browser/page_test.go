@@ -22,14 +22,18 @@ func TestThePageShowsItsAgentsWithScriptAsWithout(t *testing.T) {
 	b, tun := open(t), aTunnel(t)
 	b.run(emulation.SetScriptExecutionDisabled(true), chromedp.Navigate(tun.url()))
 	assert.Equal(t, []string{"attic", "office"}, b.text("h2"))
-	assert.Equal(t, []string{"203.0.113.1:8080/attic/camera/", "203.0.113.1:2222", "203.0.113.1:8080/office/wiki/"}, b.text("[data-f=public]"))
+	assert.Equal(t, []string{"http://camera.attic.example.com", "203.0.113.1:2222", "http://wiki.office.example.com"}, b.text("[data-f=public]"))
 	assert.Equal(t, []string{"7.30 MiB", "99.0 KiB", "256 MiB"}, b.text("[data-f=out]"))
+	const links = `JSON.stringify([...document.querySelectorAll("article a")].map(a => a.getAttribute("href"))) === ` +
+		`'["http://camera.attic.example.com",null,"http://wiki.office.example.com"]'`
+	assert.True(t, b.is(links), "what a browser can open is a link")
 	without := b.text(figures)
 	b.picture("without-script")
 
 	b.run(emulation.SetScriptExecutionDisabled(false))
 	b.visit(tun.url())
 	assert.Equal(t, without, b.text(figures))
+	assert.True(t, b.is(links))
 
 	troubles, requests := b.heard()
 	assert.Empty(t, troubles)
@@ -83,9 +87,14 @@ func TestAgentsAndServicesComeAndGo(t *testing.T) {
 
 	tun.change(func(s *status.Snapshot) {
 		s.Agents = s.Agents[2:]
-		s.Agents[0].Services = []status.Service{{Name: "radio", Kind: "tcp", Public: "203.0.113.1:9"}}
+		s.Agents[0].Services = []status.Service{{Name: "radio", Kind: "http", Public: "http://radio.boat.example.com"}}
 	})
 	b.shows("h2", "boat")
+	assert.True(t, b.is(`document.querySelector("article a").href === "http://radio.boat.example.com/"`))
+	tun.change(func(s *status.Snapshot) {
+		s.Agents[0].Services = []status.Service{{Name: "radio", Kind: "tcp", Public: "203.0.113.1:9"}}
+	})
+	b.becomes(`!document.querySelector("article a").hasAttribute("href")`)
 	b.shows("article [data-f=public]", "203.0.113.1:9")
 	tun.change(func(s *status.Snapshot) { s.Agents = nil })
 	b.shows("h2")
@@ -120,6 +129,7 @@ func TestHostileNamesAreText(t *testing.T) {
 		`"><svg onload=alert(3)>{{.}}${alert(4)}&lt;`,
 		"\u202egnp.exe\u2066 " + strings.Repeat("long", 100),
 		"__proto__",
+		"javascript:alert(5)",
 	}
 	hostile := func(s *status.Snapshot) {
 		s.Agents = nil
@@ -132,7 +142,7 @@ func TestHostileNamesAreText(t *testing.T) {
 			assert.ElementsMatch(t, names, b.text("article [data-f="+figure+"]"), figure)
 		}
 		assert.ElementsMatch(t, names, b.text("h2"))
-		assert.True(t, b.is(`document.querySelectorAll("#agents img, #agents script, #agents [onload]").length === 0`))
+		assert.True(t, b.is(`document.querySelectorAll("#agents img, #agents script, #agents [onload], #agents [href]").length === 0`))
 		assert.True(t, b.is(`document.documentElement.scrollWidth <= innerWidth`), "nothing sticks out")
 		troubles, _ := b.heard()
 		assert.Empty(t, troubles)
@@ -140,7 +150,7 @@ func TestHostileNamesAreText(t *testing.T) {
 	// They come while the page is open: the script writes them.
 	b.visit(tun.url())
 	tun.change(hostile)
-	b.becomes(`document.querySelectorAll("h2").length === 5`)
+	b.becomes(`document.querySelectorAll("h2").length === 6`)
 	sees()
 	b.run(chromedp.EmulateViewport(360, 740))
 	sees()
@@ -166,7 +176,7 @@ func TestAServerThatIsNotReachableIsShown(t *testing.T) {
 	// Another process, which has counted nothing yet.
 	tun.change(func(s *status.Snapshot) {
 		s.Started = time.Now()
-		s.Agents[0].Services[1] = status.Service{Name: "wiki", Kind: "http", Public: "203.0.113.1:8080/office/wiki/", BytesOut: 5}
+		s.Agents[0].Services[1] = status.Service{Name: "wiki", Kind: "http", Public: "http://wiki.office.example.com", BytesOut: 5}
 	})
 	tun.start()
 	b.shows("#state", "live")

@@ -33,7 +33,7 @@ func build(t *testing.T) string {
 	dir := t.TempDir()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir+string(filepath.Separator),
+	cmd := exec.CommandContext(ctx, "go", "build", "-ldflags=-s -w", "-o", dir+string(filepath.Separator),
 		"./examples/traversal/internet", "./examples/traversal/intranet")
 	cmd.Dir = filepath.Join("..", "..", "..")
 	cmd.Env = append(os.Environ(), "GOWORK=off")
@@ -101,7 +101,7 @@ func (p *program) says(prefixes ...string) []string {
 func TestThePageOfATunnelThatRuns(t *testing.T) {
 	needBrowser(t)
 	dir := build(t)
-	b := open(t)
+	b := newTab(t)
 	const size = 3 << 20
 	local := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write(make([]byte, size))

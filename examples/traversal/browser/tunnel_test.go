@@ -31,10 +31,10 @@ func aTunnel(t *testing.T) *tunnel {
 	tun := &tunnel{t: t, addr: "127.0.0.1:0", now: status.Snapshot{Started: now.Add(-26 * time.Hour), Agents: []status.Agent{
 		{Name: "office", Remote: "192.0.2.7:41234", Since: now.Add(-3 * 24 * time.Hour), Connected: true, Services: []status.Service{
 			{Name: "ssh", Kind: "tcp", Public: "203.0.113.1:2222", Active: 1, Total: 7, BytesIn: 1152, BytesOut: 99 << 10},
-			{Name: "wiki", Kind: "http", Public: "203.0.113.1:8080/office/wiki/", Active: 2, Total: 40, BytesIn: 1536, BytesOut: 256 << 20},
+			{Name: "wiki", Kind: "http", Public: "http://wiki.office.example.com", Active: 2, Total: 40, BytesIn: 1536, BytesOut: 256 << 20},
 		}},
 		{Name: "attic", Remote: "198.51.100.9:5000", Since: now.Add(-25 * time.Hour), Services: []status.Service{
-			{Name: "camera", Kind: "http", Public: "203.0.113.1:8080/attic/camera/", Total: 3, BytesIn: 812, BytesOut: 7_654_321},
+			{Name: "camera", Kind: "http", Public: "http://camera.attic.example.com", Total: 3, BytesIn: 812, BytesOut: 7_654_321},
 		}},
 	}}}
 	tun.start()

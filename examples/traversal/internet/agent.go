@@ -88,6 +88,18 @@ func (a *agent) withdraw() {
 	a.services = nil
 }
 
+func (a *agent) suspended() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.connected = false
+}
+
+func (a *agent) resumed(remote string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.connected, a.remote = true, remote
+}
+
 func (a *agent) close() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/examples/traversal/internal/offer"
-	"github.com/singchia/geminio/examples/traversal/internal/program"
 )
 
 // errRefused is all that a stranger is told.

@@ -137,23 +137,20 @@ func (x *exchange) ConnOffline(d delegate.ConnDescriber) error {
 }
 
 // ConnSuspended tells that an agent has lost its connection.
-func (x *exchange) ConnSuspended(d delegate.ConnDescriber) { x.connected(d, false) }
+func (x *exchange) ConnSuspended(d delegate.ConnDescriber) {
+	if a := x.agent(d.ClientID()); a != nil {
+		a.suspended()
+		log.Infof("agent %s has lost its connection, its users wait", a.name)
+	}
+}
 
 // ConnResumed tells that an agent has come back.
-func (x *exchange) ConnResumed(d delegate.ConnDescriber) { x.connected(d, true) }
-
-func (x *exchange) connected(d delegate.ConnDescriber, yes bool) {
-	a := x.agent(d.ClientID())
-	if a == nil {
-		return
+func (x *exchange) ConnResumed(d delegate.ConnDescriber) {
+	if a := x.agent(d.ClientID()); a != nil {
+		remote := d.RemoteAddr().String()
+		a.resumed(remote)
+		log.Infof("agent %s is back, from %s", a.name, remote)
 	}
-	a.mu.Lock()
-	a.connected = yes
-	if yes {
-		a.remote = d.RemoteAddr().String()
-	}
-	a.mu.Unlock()
-	log.Infof("agent %s: connected %t", a.name, yes)
 }
 
 func (x *exchange) agent(id uint64) *agent {

@@ -9,15 +9,13 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"flag"
 	"fmt"
 	"net"
 
 	"github.com/jumboframes/armorigo/log"
 
-	"github.com/singchia/geminio/examples/traversal/internal/program"
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/examples/traversal/internal/status"
 	"github.com/singchia/geminio/server"
 )
@@ -27,27 +25,34 @@ type config struct {
 	addr, bind, ports    string
 	http, domain, status string
 	tokens               string
-	cert, key, clientCA  string
+	tls                  program.ServerTLS
 }
 
 func main() {
 	var c config
-	flag.StringVar(&c.addr, "addr", ":7000", "`address` to listen on for agents; port 0 takes a free one")
-	flag.StringVar(&c.bind, "bind", "", "`host` on which the ports of TCP services are opened; empty is all interfaces")
-	flag.StringVar(&c.ports, "ports", "", "`range` of the ports that TCP services may have, as 20000-20999; empty is any")
-	flag.StringVar(&c.http, "http", "", "`address` on which HTTP services are served; empty is off")
-	flag.StringVar(&c.domain, "domain", "localhost", "`domain` of HTTP services: service S of agent A is S.A.domain")
-	flag.StringVar(&c.status, "status", "", "`address` on which the status page is served; empty is off")
-	flag.StringVar(&c.tokens, "tokens", "", "`file` of lines \"agent token\": who may connect")
-	flag.StringVar(&c.cert, "cert", "", "PEM `file` of the certificate: agents must use TLS")
-	flag.StringVar(&c.key, "key", "", "PEM `file` of the certificate's key")
-	flag.StringVar(&c.clientCA, "client-ca", "", "PEM `file` of the CA that signs the certificates of agents, whose names are those of the agents; with -tokens too, both must be right")
-	program.Main("internet", func(ctx context.Context) error { return serve(ctx, c) })
+	program.Main(program.Command{
+		Name: "internet",
+		About: "The public side of a reverse tunnel: agents connect to it and offer services, to\n" +
+			"which it lets users. It prints where it listens.",
+		Flags: c.define,
+		Run:   func(ctx context.Context, _ []string) error { return serve(ctx, &c) },
+	})
+}
+
+func (c *config) define(flags *flag.FlagSet) {
+	flags.StringVar(&c.addr, "addr", ":7000", "`address` to listen on for agents; port 0 takes a free one")
+	flags.StringVar(&c.bind, "bind", "", "`host` on which the ports of TCP services are opened; empty is all interfaces")
+	flags.StringVar(&c.ports, "ports", "", "`range` of the ports that TCP services may have, as 20000-20999; empty is any")
+	flags.StringVar(&c.http, "http", "", "`address` on which HTTP services are served; empty is off")
+	flags.StringVar(&c.domain, "domain", "localhost", "`domain` of HTTP services: service S of agent A is S.A.domain")
+	flags.StringVar(&c.status, "status", "", "`address` on which the status page is served; empty is off")
+	flags.StringVar(&c.tokens, "tokens", "", "`file` of lines \"agent token\": who may connect; with -client-ca, whose certificates have the names of agents, both must be right")
+	c.tls.DefineMutual(flags)
 }
 
 // serve runs until ctx ends.
-func serve(ctx context.Context, c config) error {
-	creds, err := loadCredentials(c.tokens, c.clientCA != "")
+func serve(ctx context.Context, c *config) error {
+	creds, err := loadCredentials(c.tokens, c.tls.ClientCA != "")
 	if err != nil {
 		return err
 	}
@@ -55,16 +60,20 @@ func serve(ctx context.Context, c config) error {
 	if err != nil {
 		return err
 	}
-	ln, err := listen(c)
+	ln, err := c.tls.Listen(c.addr)
 	if err != nil {
 		return err
+	}
+	defer ln.Close()
+	if c.tls.Cert == "" {
+		log.Warn("no -cert: tokens and data cross the network unencrypted")
 	}
 	x := newExchange(creds, ports)
 	if c.http != "" {
 		x.web = newWeb(c.domain)
 		addr, err := program.Serve(ctx, c.http, x.web)
 		if err != nil {
-			return errors.Join(err, ln.Close())
+			return fmt.Errorf("-http: %w", err)
 		}
 		x.web.port = portOf(addr)
 		fmt.Println("http services on", addr)
@@ -72,7 +81,7 @@ func serve(ctx context.Context, c config) error {
 	if c.status != "" {
 		addr, err := program.Serve(ctx, c.status, status.Handler(x.snapshot))
 		if err != nil {
-			return errors.Join(err, ln.Close())
+			return fmt.Errorf("-status: %w", err)
 		}
 		fmt.Printf("status page on http://%s/\n", addr)
 	}
@@ -100,29 +109,6 @@ func serve(ctx context.Context, c config) error {
 		}
 		go x.attach(ctx, end)
 	}
-}
-
-// listen listens for agents, over TLS if there is a certificate.
-func listen(c config) (net.Listener, error) {
-	certs, err := program.Certificates(c.cert, c.key)
-	if err != nil {
-		return nil, err
-	}
-	if certs == nil {
-		if c.clientCA != "" {
-			return nil, program.Usage("-client-ca needs -cert and -key")
-		}
-		log.Warn("no -cert: tokens and data cross the network unencrypted")
-		return net.Listen("tcp", c.addr)
-	}
-	conf := &tls.Config{Certificates: certs, MinVersion: tls.VersionTLS13}
-	if c.clientCA != "" {
-		if conf.ClientCAs, err = program.Pool(c.clientCA); err != nil {
-			return nil, err
-		}
-		conf.ClientAuth = tls.RequireAndVerifyClientCert
-	}
-	return tls.Listen("tcp", c.addr, conf)
 }
 
 func portOf(addr net.Addr) int { return addr.(*net.TCPAddr).Port }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/jumboframes/armorigo/log"
 
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/examples/traversal/internal/pipe"
-	"github.com/singchia/geminio/examples/traversal/internal/program"
 )
 
 // ports are those that TCP services may have.

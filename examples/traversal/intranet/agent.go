@@ -15,6 +15,7 @@ import (
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/client"
 	"github.com/singchia/geminio/delegate"
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/examples/traversal/internal/offer"
 	"github.com/singchia/geminio/examples/traversal/internal/pipe"
 )
@@ -47,7 +48,7 @@ func (a *agent) run(ctx context.Context, dial client.Dialer, token string, wait 
 	if wait {
 		opts.SetLazyDial()
 	}
-	end, err := connect(ctx, dial, opts)
+	end, err := program.Connect(ctx, dial, opts)
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -77,23 +78,6 @@ func (a *agent) run(ctx context.Context, dial client.Dialer, token string, wait 
 		case <-a.again:
 		case <-later:
 		}
-	}
-}
-
-// connect waits for the first session no longer than ctx lives.
-func connect(ctx context.Context, dial client.Dialer, opts *client.EndOptions) (geminio.End, error) {
-	var end geminio.End
-	failed := make(chan error, 1)
-	go func() {
-		var err error
-		end, err = client.NewRetryEndWithDialer(dial, opts)
-		failed <- err
-	}()
-	select {
-	case err := <-failed:
-		return end, err
-	case <-ctx.Done():
-		return nil, ctx.Err() // the process ends, and the connection with it
 	}
 }
 

@@ -38,6 +38,9 @@ type Config struct {
 	// long one that a consumer refused stays away, Grace how long a client that
 	// has lost its connection may stay away.
 	AckTimeout, RetryDelay, Grace time.Duration
+	// Tries is how often consumers of a group may refuse a message before it is
+	// put into the topic of the group's dead; 0 is any number.
+	Tries int
 }
 
 // Broker is a running broker. All methods may be called concurrently.
@@ -214,25 +217,23 @@ func (b *Broker) keep(ctx context.Context, msg geminio.Message, storing *sync.Wa
 		_ = msg.Error(err)
 		return nil
 	}
-	t, size := b.topic(msg.Topic()), len(msg.Data())
-	if err := t.reserve(ctx, size, b.cfg.MaxTopic); err != nil {
+	t := b.topic(msg.Topic())
+	if err := t.reserve(ctx, len(msg.Data()), b.cfg.MaxTopic); err != nil {
 		return err
 	}
 	again, ok := msg.(geminio.Redelivered)
 	storing.Add(1)
-	err = b.store.Append(ctx, t.name, msg.Data(), ok && again.Redelivered(), func(err error) {
+	b.append(ctx, t, msg.Data(), ok && again.Redelivered(), func(err error) {
 		defer storing.Done()
-		t.release(size)
+		if errors.Is(err, store.ErrClosed) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return // no verdict: the producer publishes it again, or is gone
+		}
 		if err != nil {
 			log.Errorf("topic %s: %s", t.name, err)
 		}
 		_ = msg.Error(err) // nil is Done; a producer that is gone cannot be told
 	})
-	if err != nil {
-		storing.Done()
-		t.release(size)
-	}
-	return err
+	return nil
 }
 
 // DialogueOnline refuses streams that are no subscription.
@@ -252,13 +253,14 @@ func (b *Broker) subscribe(stream geminio.Stream) {
 	t := b.topic(sub.Topic)
 	g, err := t.group(sub.Group)
 	if err != nil {
-		log.Errorf("topic %s: %s", sub.Topic, err)
+		log.Errorf("topic %s, group %s: %s", sub.Topic, sub.Group, err)
 		stream.Close()
 		return
 	}
 	m := &member{
-		stream: stream, topic: t, name: sub.Group, group: g,
-		prefetch: sub.Prefetch, ackTimeout: b.cfg.AckTimeout, retryDelay: b.cfg.RetryDelay,
+		stream: stream, sub: sub, topic: t, group: g,
+		ackTimeout: b.cfg.AckTimeout, retryDelay: b.cfg.RetryDelay, tries: b.cfg.Tries,
+		bury: func(data []byte, done func(error)) { b.bury(sub.DeadTopic(), data, done) },
 	}
 	log.Infof("topic %s, group %s: a member joins", sub.Topic, sub.Group)
 	if !b.start(func() {
@@ -271,6 +273,28 @@ func (b *Broker) subscribe(stream geminio.Stream) {
 	}) {
 		g.leave()
 		stream.Close()
+	}
+}
+
+// bury stores a message that was refused for good in a topic of its own, unless
+// that is full.
+func (b *Broker) bury(name string, data []byte, done func(error)) {
+	t := b.topic(name)
+	if ok, _ := t.reserveNow(len(data), b.cfg.MaxTopic); !ok {
+		done(fmt.Errorf("topic %s is full", name))
+		return
+	}
+	b.append(b.ctx, t, data, true, done)
+}
+
+// append stores a message that room is reserved for. Done is always called.
+func (b *Broker) append(ctx context.Context, t *topic, data []byte, again bool, done func(error)) {
+	stored := func(err error) {
+		t.release(len(data))
+		done(err)
+	}
+	if err := b.store.Append(ctx, t.name, data, again, stored); err != nil {
+		stored(err)
 	}
 }
 

@@ -38,6 +38,9 @@ type group struct {
 	suspect     uint64              // messages below may have been taken before the broker started
 	leased      uint64              // messages below may be taken
 	leasing     uint64              // the lease that is being written, 0 if none is
+	refused     map[uint64]int      // how often, of those that are not acknowledged
+	saving      bool                // a save waits that has not called state yet
+	retrying    bool                // a save has failed, and is begun again soon
 	members     int
 	redelivered uint64
 	changed     notify
@@ -45,7 +48,10 @@ type group struct {
 
 // newGroup returns a group that begins at first.
 func newGroup(first, top uint64) *group {
-	return &group{committed: first, next: first, top: top, suspect: first, leased: first, acked: make(map[uint64]struct{})}
+	return &group{
+		committed: first, next: first, top: top, suspect: first, leased: first,
+		acked: make(map[uint64]struct{}), refused: make(map[uint64]int),
+	}
 }
 
 // loadGroup returns the group that state was saved of.
@@ -72,10 +78,39 @@ func loadGroup(state []byte, first, top uint64) *group {
 	return g
 }
 
+// beginSave tells whether what has changed needs a new save: one that waits
+// will have it.
+func (g *group) beginSave() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	begin := !g.saving
+	g.saving = true
+	return begin
+}
+
+// beginRetry tells whether a save that has failed needs a retry: none if one
+// is to come.
+func (g *group) beginRetry() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	begin := !g.retrying
+	g.retrying = true
+	return begin
+}
+
+// endRetry ends what beginRetry began: the next save is a new one.
+func (g *group) endRetry() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.retrying = false
+	g.saving = false // the one that failed may not have come as far as state
+}
+
 // state is what is to be saved.
 func (g *group) state() []byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.saving = false
 	acked := make([]uint64, 0, len(g.acked))
 	for offset := range g.acked {
 		acked = append(acked, offset)
@@ -135,6 +170,7 @@ func (g *group) leaseSaved(err error) {
 func (g *group) ack(offset uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	delete(g.refused, offset)
 	if g.ackLocked(offset) {
 		g.changed.all()
 	}
@@ -156,6 +192,15 @@ func (g *group) ackLocked(offset uint64) bool {
 	}
 	g.next = max(g.next, g.committed)
 	return g.committed > before
+}
+
+// refuse counts that a message was refused, and returns how often it was since
+// the broker started.
+func (g *group) refuse(offset uint64) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refused[offset]++
+	return g.refused[offset]
 }
 
 // giveBack returns messages that were taken and not acknowledged.

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/jumboframes/armorigo/log"
@@ -15,21 +16,26 @@ import (
 // others of its group get some too.
 const maxTake = 16
 
-// member is one consumer of a group, which is one stream. Its fields do not
-// change but for open and results, which belong to the goroutine of run.
+// member is one consumer of a group, which is one stream.
 type member struct {
 	stream     geminio.Stream
+	sub        proto.Subscription
 	topic      *topic
-	name       string // of the group
 	group      *group
-	prefetch   int
 	ackTimeout time.Duration
 	retryDelay time.Duration
+	tries      int // how often a message may be refused; 0 for any number
+	// bury keeps a message that the group does not get any more. It does not
+	// block, and tells done when that is stored.
+	bury func(data []byte, done func(error))
 
-	results  chan *geminio.Publish
-	open     int      // messages that the consumer has, unacknowledged
-	back     []uint64 // what goes back to the group in the end
-	watchdog *time.Timer
+	results chan *geminio.Publish // has room for all that are open
+
+	mu       sync.Mutex  // guards what follows
+	open     int         // messages that the consumer has, unanswered
+	back     []uint64    // what goes back to the group in the end
+	watchdog *time.Timer // runs while messages are open, since the last answer
+	answered notify
 }
 
 // run gives messages to the consumer until ctx ends, which is when its stream
@@ -38,34 +44,53 @@ type member struct {
 func (m *member) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	m.results = make(chan *geminio.Publish, m.prefetch)
-	m.watchdog = time.AfterFunc(m.ackTimeout, func() {
-		log.Warnf("topic %s, group %s: a member has not answered for %s", m.topic.name, m.name, m.ackTimeout)
+	m.results = make(chan *geminio.Publish, m.sub.Prefetch)
+	m.watchdog = time.AfterFunc(time.Hour, func() {
+		log.Warnf("topic %s, group %s: a member has not answered for %s", m.sub.Topic, m.sub.Group, m.ackTimeout)
 		cancel()
 	})
 	m.watchdog.Stop()
-	defer m.watchdog.Stop()
-	for ctx.Err() == nil {
-		free := m.prefetch - m.open
-		if free == 0 {
-			m.wait(ctx, nil)
-			continue
-		}
-		taken, changed, lease := m.group.take(min(free, maxTake))
-		if lease {
-			m.topic.store.SaveGroup(m.topic.name, m.name, m.group.state, m.leaseSaved)
-		}
-		if len(taken) == 0 {
-			m.wait(ctx, changed)
-		} else if !m.deliver(ctx, taken) {
-			break
-		}
-	}
+
+	var settling sync.WaitGroup
+	settling.Add(1)
+	go func() {
+		defer settling.Done()
+		m.settleUntil(ctx.Done())
+	}()
+	m.deliver(ctx)
 	cancel()
-	for m.open > 0 {
+	settling.Wait()
+	for m.isOpen() {
 		m.settle(<-m.results)
 	}
+	m.watchdog.Stop()
 	m.group.giveBack(m.back...) // together, so that they stay in order
+}
+
+// deliver gives messages to the consumer, as many at once as it has asked for,
+// until ctx ends.
+func (m *member) deliver(ctx context.Context) {
+	for ctx.Err() == nil {
+		free, answered := m.free()
+		var changed <-chan struct{}
+		if free > 0 {
+			var taken []delivery
+			var lease bool
+			taken, changed, lease = m.group.take(min(free, maxTake))
+			if lease {
+				m.topic.store.SaveGroup(m.sub.Topic, m.sub.Group, m.group.state, m.leaseSaved)
+			}
+			if len(taken) > 0 {
+				m.send(ctx, taken)
+				continue
+			}
+		}
+		select {
+		case <-changed:
+		case <-answered:
+		case <-ctx.Done():
+		}
+	}
 }
 
 func (m *member) leaseSaved(err error) {
@@ -73,90 +98,137 @@ func (m *member) leaseSaved(err error) {
 		m.group.leaseSaved(nil)
 		return
 	}
-	log.Errorf("group %s of topic %s: %s", m.name, m.topic.name, err)
-	time.AfterFunc(m.retryDelay, func() { m.group.leaseSaved(err) })
+	log.Errorf("topic %s, group %s: %s", m.sub.Topic, m.sub.Group, err)
+	time.AfterFunc(storeRetry, func() { m.group.leaseSaved(err) })
 }
 
-// wait waits for a change of the group, or for the outcome of at least one
-// message.
-func (m *member) wait(ctx context.Context, changed <-chan struct{}) {
-	select {
-	case <-ctx.Done():
-	case <-changed:
-	case result := <-m.results:
-		m.settle(result)
-		for range len(m.results) {
-			m.settle(<-m.results)
-		}
-	}
-}
-
-// deliver sends what was taken, or returns false when nothing can be sent any
-// more.
-func (m *member) deliver(ctx context.Context, taken []delivery) bool {
+// send sends what was taken. What cannot be sent any more is kept in back.
+func (m *member) send(ctx context.Context, taken []delivery) {
 	offsets := make([]uint64, len(taken))
-	again := make(map[uint64]bool, len(taken))
+	left := make(map[uint64]delivery, len(taken))
 	for i, d := range taken {
 		offsets[i] = d.offset
-		again[d.offset] = d.redelivered
+		left[d.offset] = d
 	}
-	messages, err := m.topic.store.Read(m.topic.name, offsets)
+	messages, err := m.topic.store.Read(m.sub.Topic, offsets)
 	if err != nil {
-		log.Errorf("topic %s: %s", m.topic.name, err)
-		time.AfterFunc(m.retryDelay, func() { m.group.giveBack(offsets...) })
-		return true
+		log.Errorf("topic %s: %s", m.sub.Topic, err)
+		m.giveBackAfter(storeRetry, offsets...)
+		return
 	}
 	for _, stored := range messages {
-		header := proto.Header{Offset: stored.Offset, Redelivered: again[stored.Offset] || stored.Again}
-		if err := m.send(ctx, stored.Data, header); err != nil {
-			for offset := range again {
+		header := proto.Header{Offset: stored.Offset, Redelivered: left[stored.Offset].redelivered || stored.Again}
+		if err := m.sendOne(ctx, stored.Data, header); err != nil {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			for offset := range left {
 				m.back = append(m.back, offset)
 			}
-			return false
+			return
 		}
-		delete(again, stored.Offset)
+		delete(left, stored.Offset)
 	}
-	for offset := range again { // all groups that there were had acknowledged these
+	for offset := range left { // all groups that there were had acknowledged these
 		m.ack(offset)
 	}
-	return true
 }
 
-// send sends one message, when the consumer has room for it.
-func (m *member) send(ctx context.Context, data []byte, header proto.Header) error {
+// sendOne sends a message when the consumer has room for it.
+func (m *member) sendOne(ctx context.Context, data []byte, header proto.Header) error {
 	msg := m.stream.NewMessage(data)
-	msg.SetTopic(m.topic.name)
+	msg.SetTopic(m.sub.Topic)
 	msg.SetCustom(header.Encode())
-	if m.open == 0 {
-		m.watchdog.Reset(m.ackTimeout)
-	}
+	m.count(1)
 	_, err := m.stream.PublishAsync(ctx, msg, m.results)
-	if err == nil {
-		m.open++
+	if err != nil {
+		m.count(-1)
 	}
 	return err
 }
 
-// settle does what the consumer's verdict asks for.
-func (m *member) settle(result *geminio.Publish) {
-	m.open--
-	m.watchdog.Stop()
-	if m.open > 0 {
+// count counts open messages, and has the watchdog wait anew for an answer if
+// there was one, or if what is open is the first.
+func (m *member) count(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.open += n
+	if m.open == 0 {
+		m.watchdog.Stop()
+	} else if n < 0 || m.open == n {
 		m.watchdog.Reset(m.ackTimeout)
 	}
-	header, _ := proto.ParseHeader(result.Message.Custom()) // made by deliver
+	if n < 0 {
+		m.answered.all()
+	}
+}
+
+// free returns how many messages more the consumer may have, and what is closed
+// when it has answered one.
+func (m *member) free() (n int, answered <-chan struct{}) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.sub.Prefetch - m.open, m.answered.wait()
+}
+
+func (m *member) isOpen() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.open > 0
+}
+
+// settleUntil settles until done is closed.
+func (m *member) settleUntil(done <-chan struct{}) {
+	for {
+		select {
+		case result := <-m.results:
+			m.settle(result)
+		case <-done:
+			return
+		}
+	}
+}
+
+// settle does what the consumer's verdict asks for.
+func (m *member) settle(result *geminio.Publish) {
+	header, _ := proto.ParseHeader(result.Message.Custom()) // made by send
 	var refused *geminio.RemoteError
 	switch {
 	case result.Error == nil:
 		m.ack(header.Offset)
 	case errors.As(result.Error, &refused):
-		time.AfterFunc(m.retryDelay, func() { m.group.giveBack(header.Offset) })
+		m.refuse(header.Offset, result.Message.Data(), refused)
 	default: // the consumer is gone
+		m.mu.Lock()
 		m.back = append(m.back, header.Offset)
+		m.mu.Unlock()
 	}
+	m.count(-1)
 }
 
 func (m *member) ack(offset uint64) {
 	m.group.ack(offset)
-	m.topic.saveLater(m.name, m.group)
+	m.topic.saveLater(m.sub.Group, m.group)
+}
+
+// refuse has a message come again later, or buries it.
+func (m *member) refuse(offset uint64, data []byte, why error) {
+	n := m.group.refuse(offset)
+	if m.tries == 0 || n < m.tries {
+		m.giveBackAfter(m.retryDelay, offset)
+		return
+	}
+	m.bury(data, func(err error) {
+		if err != nil {
+			log.Errorf("topic %s, group %s: message %d cannot be buried: %s", m.sub.Topic, m.sub.Group, offset, err)
+			m.giveBackAfter(max(m.retryDelay, storeRetry), offset)
+			return
+		}
+		log.Warnf("topic %s, group %s: message %d was refused %d times (%s), it is in %s now",
+			m.sub.Topic, m.sub.Group, offset, n, why, m.sub.DeadTopic())
+		m.ack(offset)
+	})
+}
+
+func (m *member) giveBackAfter(d time.Duration, offsets ...uint64) {
+	time.AfterFunc(d, func() { m.group.giveBack(offsets...) })
 }

@@ -6,10 +6,20 @@ import (
 	"fmt"
 	"sort"
 	"sync"
+	"time"
+
+	"github.com/jumboframes/armorigo/log"
 
 	"github.com/singchia/geminio/examples/mq/internal/proto"
 	"github.com/singchia/geminio/examples/mq/internal/store"
 )
+
+// overhead is what a message counts beside its data, so that many small ones
+// fill a topic too.
+const overhead = 64
+
+// storeRetry is how long after a failure of the store it is tried again.
+const storeRetry = time.Second
 
 // topic has the groups of a topic. A message is kept until all of them have
 // acknowledged it; if there is none, until one has come and has done so.
@@ -47,18 +57,14 @@ func (t *topic) committed(meta store.Meta) {
 	}
 }
 
-// reserve waits until the topic holds less than limit bytes, and counts n more
-// until release, which is to be called when they are stored.
+// reserve waits until the topic holds less than limit bytes, and counts a
+// message of n more until release, which is to be called when it is stored.
 func (t *topic) reserve(ctx context.Context, n int, limit int64) error {
 	for {
-		t.mu.Lock()
-		if t.meta.Bytes+t.storing < limit {
-			t.storing += int64(n)
-			t.mu.Unlock()
+		ok, changed := t.reserveNow(n, limit)
+		if ok {
 			return nil
 		}
-		changed := t.changed.wait()
-		t.mu.Unlock()
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -67,10 +73,23 @@ func (t *topic) reserve(ctx context.Context, n int, limit int64) error {
 	}
 }
 
+// reserveNow does what reserve does if it need not wait. If it must, changed is
+// closed when that may have changed.
+func (t *topic) reserveNow(n int, limit int64) (ok bool, changed <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	kept := t.meta.Bytes + overhead*int64(t.meta.Next-t.meta.First)
+	if kept+t.storing >= limit {
+		return false, t.changed.wait()
+	}
+	t.storing += int64(n) + overhead
+	return true, nil
+}
+
 func (t *topic) release(n int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.storing -= int64(n)
+	t.storing -= int64(n) + overhead
 	t.changed.all()
 }
 
@@ -112,6 +131,11 @@ func (t *topic) forget(name string) error {
 	t.store.SaveGroup(t.name, name, nil, func(err error) { saved <- err })
 	t.mu.Unlock()
 	if err := <-saved; err != nil {
+		t.mu.Lock()
+		if t.groups[name] == nil {
+			t.groups[name] = g // it is still on disk
+		}
+		t.mu.Unlock()
 		return err
 	}
 	t.trim()
@@ -135,11 +159,24 @@ func (t *topic) trim() {
 	}
 }
 
-// saveLater has the store save a group, and trims then.
+// saveLater has the store save a group, and trims then. It is tried again
+// until it succeeds, the store is closed or the group forgotten.
 func (t *topic) saveLater(name string, g *group) {
+	t.mu.Lock() // no save may follow that of forget
+	defer t.mu.Unlock()
+	if t.groups[name] != g || !g.beginSave() {
+		return
+	}
 	t.store.SaveGroup(t.name, name, g.state, func(err error) {
-		if err == nil {
+		switch {
+		case err == nil:
 			t.trim()
+		case !errors.Is(err, store.ErrClosed) && g.beginRetry():
+			log.Errorf("topic %s, group %s: %s", t.name, name, err)
+			time.AfterFunc(storeRetry, func() {
+				g.endRetry()
+				t.saveLater(name, g)
+			})
 		}
 	})
 }

@@ -9,6 +9,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // The methods of the broker.
@@ -50,6 +53,9 @@ func ParseSubscription(data []byte) (Subscription, error) {
 	if err := CheckName("group", s.Group); err != nil {
 		return s, err
 	}
+	if len(s.DeadTopic()) > maxName {
+		return s, fmt.Errorf("the names of topic and group are too long: %d bytes together, at most %d", len(s.Topic+s.Group), maxName-len(Subscription{}.DeadTopic()))
+	}
 	if s.Prefetch < 0 || s.Prefetch > MaxPrefetch {
 		return s, fmt.Errorf("prefetch of %d: at most %d", s.Prefetch, MaxPrefetch)
 	}
@@ -57,14 +63,19 @@ func ParseSubscription(data []byte) (Subscription, error) {
 	return s, nil
 }
 
+// DeadTopic is where messages are put that the group has refused too often.
+func (s Subscription) DeadTopic() string { return s.Topic + "." + s.Group + ".dead" }
+
 // CheckName says whether name may be that of a topic or group, which kind
 // tells.
 func CheckName(kind, name string) error {
-	if name == "" {
+	switch {
+	case name == "":
 		return fmt.Errorf("no %s is named", kind)
-	}
-	if len(name) > maxName {
+	case len(name) > maxName:
 		return fmt.Errorf("the name of a %s is at most %d bytes long", kind, maxName)
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }):
+		return fmt.Errorf("the name of a %s has no spaces and nothing that cannot be printed: %q", kind, name)
 	}
 	return nil
 }

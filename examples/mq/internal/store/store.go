@@ -12,7 +12,12 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
+
+// retry is how long after a failure the store tries again what nobody waits
+// for.
+const retry = time.Second
 
 // maxPending is how many bytes of messages may wait for the next transaction;
 // beyond it Append waits.
@@ -72,6 +77,9 @@ func Open(file string, committed func(topic string, meta Meta)) (*Store, error) 
 		NoFreelistSync: true, // it is found again when the file is opened
 		FreelistType:   bbolt.FreelistMapType,
 	})
+	if errors.Is(err, berrors.ErrTimeout) {
+		err = errors.New("another process has it open")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
@@ -147,7 +155,8 @@ func (s *Store) SaveGroup(topic, group string, state func() []byte, done func(er
 	s.wakeLocked()
 }
 
-// Trim deletes the messages of topic below an offset, soon.
+// Trim deletes the messages of topic below an offset, soon: it is tried again
+// until it succeeds.
 func (s *Store) Trim(topic string, below uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

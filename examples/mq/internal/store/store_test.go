@@ -126,5 +126,5 @@ func TestAFileHasOneBroker(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "mq.db")
 	open(t, file)
 	_, err := Open(file, nil)
-	assert.ErrorContains(t, err, "timeout")
+	assert.ErrorContains(t, err, "another process has it open")
 }

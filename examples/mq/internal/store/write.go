@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -27,6 +28,8 @@ type pending struct {
 	saves   map[groupKey]save
 	trims   map[string]uint64
 }
+
+func (p pending) empty() bool { return len(p.appends)+len(p.saves)+len(p.trims) == 0 }
 
 type appended struct {
 	topic  string
@@ -79,44 +82,72 @@ func (s *Store) write() {
 		s.room = make(chan struct{})
 		s.mu.Unlock()
 
-		if len(p.appends)+len(p.saves)+len(p.trims) > 0 {
-			s.commit(p)
-		}
+		s.commit(p)
 		if closed {
 			return
 		}
 	}
 }
 
-// commit writes p, and tells everybody who waits for it.
+// commit writes p, and tells everybody who waits for it. Where the disk has no
+// room for it, messages are not written, and the rest each for itself: groups
+// need little room, and what they have acknowledged makes some.
 func (s *Store) commit(p pending) {
-	var topics map[string]*topicTx
-	err := s.db.Update(func(tx *bbolt.Tx) error {
-		topics = make(map[string]*topicTx)
-		return p.apply(tx, topics)
-	})
-	if err == nil {
-		s.mu.Lock()
-		s.commits++
-		for name, topic := range topics {
-			if topic.trimMore > 0 && !s.closed {
-				s.trimLocked(name, topic.trimMore)
-				s.wakeLocked()
-			}
-		}
-		s.mu.Unlock()
-		for name, topic := range topics {
-			s.committed(name, topic.meta)
-		}
-	}
+	err := s.update(p)
 	for _, a := range p.appends {
 		a.done(err)
+	}
+	if err != nil {
+		err = s.update(pending{saves: p.saves})
+		if s.update(pending{trims: p.trims}) != nil {
+			s.trimAgain(p.trims)
+		}
 	}
 	for _, saved := range p.saves {
 		for _, done := range saved.done {
 			done(err)
 		}
 	}
+}
+
+// update writes p in one transaction, and tells what the topics have then.
+func (s *Store) update(p pending) error {
+	if p.empty() {
+		return nil
+	}
+	topics := make(map[string]*topicTx)
+	err := s.db.Update(func(tx *bbolt.Tx) error { return p.apply(tx, topics) })
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.commits++
+	for name, topic := range topics {
+		if topic.trimMore > 0 && !s.closed {
+			s.trimLocked(name, topic.trimMore)
+			s.wakeLocked()
+		}
+	}
+	s.mu.Unlock()
+	for name, topic := range topics {
+		s.committed(name, topic.meta)
+	}
+	return nil
+}
+
+// trimAgain has the next transaction do what one that failed did not, and
+// makes sure that there is a next one.
+func (s *Store) trimAgain(trims map[string]uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, below := range trims {
+		s.trimLocked(name, below)
+	}
+	time.AfterFunc(retry, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.wakeLocked()
+	})
 }
 
 // topicTx is a topic within a transaction.

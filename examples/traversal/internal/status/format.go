@@ -3,6 +3,7 @@ package status
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
 )
 
@@ -47,6 +48,14 @@ func formatSpan(from, to time.Time) string {
 		return fmt.Sprintf("%d h %d min", s/3600, s%3600/60)
 	}
 	return fmt.Sprintf("%d d %d h", s/86400, s%86400/3600)
+}
+
+// link returns the address as one that a browser opens, nothing for others.
+func link(public string) string {
+	if strings.HasPrefix(public, "http://") {
+		return public
+	}
+	return ""
 }
 
 // formatStamp writes a moment for programs, and nothing for the zero one.

@@ -18,6 +18,7 @@ var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
 	"bytes":   formatBytes,
 	"span":    formatSpan,
 	"stamp":   formatStamp,
+	"link":    link,
 	"at":      func(now time.Time, a Agent) agentAt { return agentAt{a, now} },
 	"agent":   func() agentAt { return agentAt{} },
 	"service": func() Service { return Service{} },

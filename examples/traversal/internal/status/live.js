@@ -80,6 +80,9 @@ function showService(row, service, rates) {
     in: bytes(service.bytesIn), out: bytes(service.bytesOut),
     rate: rates.length ? bytes(rates.at(-1)) + "/s" : "–",
   });
+  const link = row.querySelector("a");
+  if (!service.public.startsWith("http://")) link.removeAttribute("href");
+  else if (link.getAttribute("href") !== service.public) link.href = service.public;
   row.querySelector('[data-f="line"]').setAttribute("points", line(rates));
 }
 

@@ -37,9 +37,10 @@ func printAll(ln net.Listener) error {
 		if err != nil {
 			return err
 		}
-		if _, err := io.Copy(os.Stdout, conn); err != nil {
+		_, err = io.Copy(os.Stdout, conn)
+		conn.Close()
+		if err != nil {
 			return err
 		}
-		conn.Close()
 	}
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -26,15 +27,18 @@ func main() {
 }
 
 func callTwice(addr string) error {
-	conns := make(chan net.Conn, 10)
+	first := make(chan net.Conn, 1)
 	dialer := func() (net.Conn, error) {
 		conn, err := net.DialTimeout("tcp", addr, 10*time.Second)
 		if err == nil {
-			conns <- conn
+			select {
+			case first <- conn:
+			default: // what is dialled later is not cut
+			}
 		}
 		return conn, err
 	}
-	told := &told{resumed: make(chan struct{})}
+	told := &told{resumed: make(chan struct{}, 1)}
 	opts := client.NewEndOptions()
 	opts.SetDelegate(told)
 	opts.SetWaitRemoteRPCs("echo")
@@ -47,13 +51,16 @@ func callTwice(addr string) error {
 	if err := call(end, "before the cut"); err != nil {
 		return err
 	}
-	conn := <-conns
-	conn.Close() // as a train that enters a tunnel does
+	(<-first).Close() // as a train that enters a tunnel does
 	if err := call(end, "after the cut"); err != nil {
 		return err
 	}
-	<-told.resumed // the call may be answered before the delegate is told
-	return nil
+	select { // the call may be answered before the delegate is told
+	case <-told.resumed:
+		return nil
+	case <-time.After(10 * time.Second):
+		return errors.New("the session did not go on")
+	}
 }
 
 func call(end geminio.End, text string) error {
@@ -86,7 +93,10 @@ func (t *told) ConnSuspended(delegate.ConnDescriber) { fmt.Println("suspended") 
 // ConnResumed tells that the session goes on.
 func (t *told) ConnResumed(delegate.ConnDescriber) {
 	fmt.Println("resumed")
-	close(t.resumed)
+	select {
+	case t.resumed <- struct{}{}:
+	default: // it was cut once more
+	}
 }
 
 // EndReOnline would tell of a new session, had the old one been lost: what was

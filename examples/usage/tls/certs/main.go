@@ -48,6 +48,9 @@ func write(dir string, clients []string) error {
 		return err
 	}
 	for _, name := range clients {
+		if name == "" || name != filepath.Base(name) || name == "ca" || name == "server" {
+			return fmt.Errorf("%q is no name for a client", name)
+		}
 		cli := template(name)
 		cli.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
 		if _, err := save(dir, name, cli, ca, caKey); err != nil {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -37,7 +38,9 @@ func call(addr, dir, name string) error {
 		return err
 	}
 	ca := x509.NewCertPool()
-	ca.AppendCertsFromPEM(pem)
+	if !ca.AppendCertsFromPEM(pem) {
+		return errors.New("no certificate in ca.pem")
+	}
 	config := &tls.Config{Certificates: []tls.Certificate{cert}, RootCAs: ca, MinVersion: tls.VersionTLS13}
 	dialer := func() (net.Conn, error) {
 		return tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", addr, config)

@@ -46,7 +46,9 @@ func serve(addr, dir string, allow []string) error {
 		return err
 	}
 	ca := x509.NewCertPool()
-	ca.AppendCertsFromPEM(pem)
+	if !ca.AppendCertsFromPEM(pem) {
+		return errors.New("no certificate in ca.pem")
+	}
 	tlsListener, err := tls.Listen("tcp", addr, &tls.Config{
 		Certificates: []tls.Certificate{cert},
 		ClientCAs:    ca,

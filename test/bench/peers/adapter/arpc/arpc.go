@@ -2,13 +2,14 @@
 package arpc
 
 import (
-	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/lesismal/arpc"
 	"github.com/lesismal/arpc/log"
 
+	"github.com/singchia/geminio/test/bench/peers/adapter/internal/served"
 	"github.com/singchia/geminio/test/bench/peers/peer"
 )
 
@@ -17,59 +18,52 @@ const (
 	timeout = time.Minute // a call must have one
 )
 
+// quiet keeps the library from writing a line for each connection.
+var quiet = sync.OnceFunc(func() { log.SetLevel(log.LevelNone) })
+
 // Peers are arpc as it ships, which leaves Nagle's algorithm on and runs the
 // handler on the reading goroutine, and arpc with TCP_NODELAY and a goroutine
 // for each call.
 func Peers() []peer.Peer {
-	log.SetLevel(log.LevelNone)
+	quiet()
 	return []peer.Peer{of("arpc", false), of("arpc-tuned", true)}
 }
 
 func of(name string, tuned bool) peer.Peer {
+	serve := func(int) (served.Server, error) { return serve(tuned) }
 	return peer.Peer{
 		Name:   name,
 		Module: "github.com/lesismal/arpc",
-		Call:   func() (peer.Caller, error) { return connect(tuned) },
+		Call:   served.Call(serve),
+		Conns:  served.Conns(serve),
 	}
 }
 
-type caller struct {
-	client *arpc.Client
-	server *arpc.Server
-	served chan struct{} // closed when the server has ended
+type server struct {
+	*arpc.Server
+	ln     net.Listener
+	client arpc.Handler   // of all clients
+	open   sync.WaitGroup // connections, until the server has seen the end of them
+	over   chan struct{}  // closed when the server has ended
 }
 
-func connect(tuned bool) (peer.Caller, error) {
+func serve(tuned bool) (*server, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	c := &caller{server: arpc.NewServer(), served: make(chan struct{})}
-	handler := arpc.NewHandler()
-	c.server.Handler = arpc.NewHandler()
+	s := &server{Server: arpc.NewServer(), ln: ln, client: arpc.NewHandler(), over: make(chan struct{})}
 	if tuned {
-		handler.HandleConnected(noDelay)
-		c.server.Handler.HandleConnected(noDelay)
+		s.client.HandleConnected(noDelay)
+		s.Handler.HandleConnected(noDelay)
 	}
-	c.server.Handler.Handle(method, func(ctx *arpc.Context) {
-		var p []byte
-		err := ctx.Bind(&p)
-		if err == nil {
-			err = ctx.Write(p)
-		}
-		if err != nil {
-			_ = ctx.Error(err)
-		}
-	}, tuned)
+	s.Handler.HandleDisconnected(func(*arpc.Client) { s.open.Done() })
+	s.Handler.Handle(method, echo, tuned)
 	go func() {
-		defer close(c.served)
-		_ = c.server.Serve(ln) // until Close
+		defer close(s.over)
+		_ = s.Serve(ln) // until Close
 	}()
-	c.client, err = arpc.NewClient(func() (net.Conn, error) { return net.Dial("tcp", ln.Addr().String()) }, handler)
-	if err != nil {
-		return nil, errors.Join(err, ln.Close())
-	}
-	return c, nil
+	return s, nil
 }
 
 func noDelay(c *arpc.Client) {
@@ -78,14 +72,44 @@ func noDelay(c *arpc.Client) {
 	}
 }
 
-func (c *caller) Call(payload []byte) (answer []byte, err error) {
+func echo(ctx *arpc.Context) {
+	var p []byte
+	err := ctx.Bind(&p)
+	if err == nil {
+		err = ctx.Write(p)
+	}
+	if err != nil {
+		_ = ctx.Error(err)
+	}
+}
+
+func (s *server) Dial() (peer.Caller, error) {
+	s.open.Add(1)
+	c, err := arpc.NewClient(func() (net.Conn, error) { return net.Dial("tcp", s.ln.Addr().String()) }, s.client)
+	if err != nil {
+		s.open.Done()
+		return nil, err
+	}
+	return caller{c}, nil
+}
+
+// Close waits for the connections, which the library would otherwise stop
+// while it reads.
+func (s *server) Close() error {
+	s.open.Wait()
+	err := s.ln.Close()
+	<-s.over
+	return err
+}
+
+type caller struct{ client *arpc.Client }
+
+func (c caller) Call(payload []byte) (answer []byte, err error) {
 	err = c.client.Call(method, payload, &answer, timeout)
 	return answer, err
 }
 
-func (c *caller) Close() error {
+func (c caller) Close() error {
 	c.client.Stop()
-	err := c.server.Listener.Close()
-	<-c.served
-	return err
+	return nil
 }

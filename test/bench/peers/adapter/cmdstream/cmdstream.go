@@ -13,8 +13,10 @@ import (
 	"github.com/cmd-stream/cmd-stream-go/core"
 	ccln "github.com/cmd-stream/cmd-stream-go/core/cln"
 	csrv "github.com/cmd-stream/cmd-stream-go/core/srv"
+	srv "github.com/cmd-stream/cmd-stream-go/server"
 	"github.com/cmd-stream/cmd-stream-go/transport"
 
+	"github.com/singchia/geminio/test/bench/peers/adapter/internal/served"
 	"github.com/singchia/geminio/test/bench/peers/peer"
 )
 
@@ -23,7 +25,8 @@ func Peer() peer.Peer {
 	return peer.Peer{
 		Name:   "cmd-stream",
 		Module: "github.com/cmd-stream/cmd-stream-go",
-		Call:   connect,
+		Call:   served.Call(serve),
+		Conns:  served.Conns(serve),
 	}
 }
 
@@ -88,37 +91,54 @@ func decode(r transport.Reader) ([]byte, int, error) {
 	return p, 4 + n, err
 }
 
-type caller struct {
-	client *ccln.Client[receiver]
-	server *csrv.Server
-	served chan struct{} // closed when the server has ended
+type server struct {
+	*csrv.Server
+	ln   net.Listener
+	over chan struct{} // closed when the server has ended
 }
 
-func connect() (peer.Caller, error) {
+// serve starts a server for n connections: it serves as many at once as it has
+// workers.
+func serve(n int) (served.Server, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	server, err := cmdstream.NewServer(receiver{}, serverCodec{})
+	cs, err := cmdstream.NewServer(receiver{}, serverCodec{}, srv.WithCore(csrv.WithWorkersCount(max(n, csrv.WorkersCount))))
 	if err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}
-	c := &caller{server: server, served: make(chan struct{})}
+	s := &server{Server: cs, ln: ln, over: make(chan struct{})}
 	go func() {
-		defer close(c.served)
-		_ = server.Serve(ln.(*net.TCPListener)) // until Close
+		defer close(s.over)
+		_ = s.Serve(ln.(*net.TCPListener)) // until Close
 	}()
-	conn, err := net.Dial("tcp", ln.Addr().String())
-	if err == nil {
-		c.client, err = cmdstream.NewClient(clientCodec{}, conn)
-	}
-	if err != nil {
-		return nil, errors.Join(err, ln.Close())
-	}
-	return c, nil
+	return s, nil
 }
 
-func (c *caller) Call(payload []byte) ([]byte, error) {
+// Dial returns when the server has greeted.
+func (s *server) Dial() (peer.Caller, error) {
+	conn, err := net.Dial("tcp", s.ln.Addr().String())
+	if err != nil {
+		return nil, err
+	}
+	c, err := cmdstream.NewClient(clientCodec{}, conn)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return caller{c}, nil
+}
+
+func (s *server) Close() error {
+	err := s.Server.Close()
+	_ = s.ln.Close() // where Serve has not begun
+	<-s.over
+	return err
+}
+
+type caller struct{ client *ccln.Client[receiver] }
+
+func (c caller) Call(payload []byte) ([]byte, error) {
 	answer := make(chan core.AsyncResult, 1)
 	if _, _, err := c.client.Send(command(payload), answer); err != nil {
 		return nil, err
@@ -130,10 +150,8 @@ func (c *caller) Call(payload []byte) ([]byte, error) {
 	return a.Result.(result), nil
 }
 
-func (c *caller) Close() error {
+func (c caller) Close() error {
 	err := c.client.Close()
 	<-c.client.Done()
-	err = errors.Join(err, c.server.Close())
-	<-c.served
 	return err
 }

@@ -1,3 +1,5 @@
+//go:build !original
+
 // Package floor adapts what is no library: the least that a call and an
 // acknowledged message can be, which says how far down one can go.
 package floor

@@ -24,14 +24,21 @@ func Peer() peer.Peer {
 		Module: "github.com/singchia/geminio",
 		Mux: func() (peer.Mux, error) {
 			e, err := connect()
-			return mux{e}, err
+			if err != nil {
+				return nil, err
+			}
+			return mux{e}, nil
 		},
 		Call: func() (peer.Caller, error) {
 			e, err := connect()
 			if err != nil {
 				return nil, err
 			}
-			return newCaller(e)
+			c, err := newCaller(e)
+			if err != nil {
+				return nil, errors.Join(err, e.Close())
+			}
+			return c, nil
 		},
 		Message: func() (peer.Messenger, error) {
 			e, err := connect()
@@ -46,7 +53,10 @@ func Peer() peer.Peer {
 				return nil, nil, err
 			}
 			c, err := newCaller(e)
-			return mux{e}, c, err
+			if err != nil {
+				return nil, nil, errors.Join(err, e.Close())
+			}
+			return mux{e}, c, nil
 		},
 		Conns: conns,
 		Extra: published(),
@@ -54,44 +64,44 @@ func Peer() peer.Peer {
 }
 
 // ends are both sides of one connection.
-type ends struct {
-	near, far geminio.End
-	ln        server.Listener // nil: closed, or there was none
-}
+type ends struct{ near, far geminio.End }
 
+// connect leaves no listener behind, so that both ends may be closed twice, as
+// streams and calls that share them do.
 func connect() (ends, error) {
 	ln, err := server.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return ends{}, err
 	}
-	near, far, err := connectTo(ln)
-	return ends{near, far, ln}, err
+	defer ln.Close()
+	return connectTo(ln)
 }
 
 // connectTo accepts while it dials: the original release answers in AcceptEnd.
-func connectTo(ln server.Listener) (near, far geminio.End, err error) {
+// It closes ln where it fails.
+func connectTo(ln server.Listener) (ends, error) {
+	var far geminio.End
 	accepted := make(chan error, 1)
 	go func() {
 		var err error
 		far, err = ln.AcceptEnd()
 		accepted <- err
 	}()
-	if near, err = client.NewEnd("tcp", ln.Addr().String()); err != nil {
-		return nil, nil, errors.Join(err, ln.Close(), <-accepted)
+	near, err := client.NewEnd("tcp", ln.Addr().String())
+	if err != nil {
+		_ = ln.Close()
+		if <-accepted == nil {
+			_ = far.Close()
+		}
+		return ends{}, err
 	}
-	if err = <-accepted; err != nil {
-		return nil, nil, errors.Join(err, near.Close())
+	if err := <-accepted; err != nil {
+		return ends{}, errors.Join(err, near.Close(), ln.Close())
 	}
-	return near, far, nil
+	return ends{near, far}, nil
 }
 
-func (e ends) Close() error {
-	err := errors.Join(e.near.Close(), e.far.Close())
-	if e.ln != nil {
-		err = errors.Join(err, e.ln.Close())
-	}
-	return err
-}
+func (e ends) Close() error { return errors.Join(e.near.Close(), e.far.Close()) }
 
 func conns(n int) (end func(), err error) {
 	ln, err := server.Listen("tcp", "127.0.0.1:0")
@@ -106,12 +116,11 @@ func conns(n int) (end func(), err error) {
 		_ = ln.Close()
 	}
 	for range n {
-		near, far, err := connectTo(ln)
+		e, err := connectTo(ln)
 		if err != nil {
 			end()
 			return nil, err
 		}
-		e := ends{near: near, far: far}
 		all = append(all, e)
 		c, err := newCaller(e)
 		if err == nil {

@@ -3,7 +3,7 @@ package grpc
 import "google.golang.org/grpc/mem"
 
 // bytes is a codec that passes bytes through: messages are *[]byte, which must
-// not be changed before they are sent, borrowed, or a *mem.BufferSlice, which the
+// not be changed before they are sent, *borrowed, or a *mem.BufferSlice, which the
 // receiver frees.
 type bytes struct{}
 
@@ -11,8 +11,8 @@ type bytes struct{}
 type borrowed []byte
 
 func (bytes) Marshal(v any) (mem.BufferSlice, error) {
-	if p, ok := v.(borrowed); ok {
-		return mem.BufferSlice{mem.Copy(p, mem.DefaultBufferPool())}, nil
+	if p, ok := v.(*borrowed); ok {
+		return mem.BufferSlice{mem.Copy(*p, mem.DefaultBufferPool())}, nil
 	}
 	return mem.BufferSlice{mem.SliceBuffer(*v.(*[]byte))}, nil
 }

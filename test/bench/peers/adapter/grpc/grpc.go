@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/mem"
 
+	"github.com/singchia/geminio/test/bench/peers/adapter/internal/served"
 	"github.com/singchia/geminio/test/bench/peers/peer"
 )
 
@@ -22,17 +23,15 @@ func Peer() peer.Peer {
 		Name:   "grpc",
 		Module: "google.golang.org/grpc",
 		Mux: func() (peer.Mux, error) {
-			c, err := connect()
-			return mux{c}, err
+			s, c, err := connect()
+			return mux{s, c}, err
 		},
-		Call: func() (peer.Caller, error) {
-			c, err := connect()
-			return caller{c}, err
-		},
+		Call: served.Call(func(int) (served.Server, error) { return serve() }),
 		Mixed: func() (peer.Mux, peer.Caller, error) {
-			c, err := connect()
-			return mux{c}, caller{c}, err
+			s, c, err := connect()
+			return mux{s, c}, shared{caller{c}}, err
 		},
+		Conns: served.Conns(func(int) (served.Server, error) { return serve() }),
 	}
 }
 
@@ -41,48 +40,61 @@ const (
 	streamMethod = "/bytes/Stream"
 )
 
-// conn is a client connection and the server that it has to itself.
-type conn struct {
-	client  *grpc.ClientConn
-	server  *grpc.Server
-	streams chan *stream  // opened by the client
+type server struct {
+	*grpc.Server
+	target  string
+	streams chan *stream  // opened by clients
 	closed  chan struct{} // closed by Close
 }
 
-func connect() (*conn, error) {
+func serve() (*server, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	c := &conn{streams: make(chan *stream), closed: make(chan struct{})}
-	c.server = grpc.NewServer(grpc.ForceServerCodecV2(bytes{}), grpc.MaxConcurrentStreams(math.MaxUint32))
-	c.server.RegisterService(&grpc.ServiceDesc{
+	s := &server{
+		Server:  grpc.NewServer(grpc.ForceServerCodecV2(bytes{}), grpc.MaxConcurrentStreams(math.MaxUint32)),
+		target:  "passthrough:" + ln.Addr().String(),
+		streams: make(chan *stream),
+		closed:  make(chan struct{}),
+	}
+	s.RegisterService(&grpc.ServiceDesc{
 		ServiceName: "bytes",
 		HandlerType: (*any)(nil),
 		Methods:     []grpc.MethodDesc{{MethodName: "Echo", Handler: echo}},
-		Streams:     []grpc.StreamDesc{{StreamName: "Stream", Handler: c.serve, ServerStreams: true, ClientStreams: true}},
+		Streams:     []grpc.StreamDesc{{StreamName: "Stream", Handler: s.stream, ServerStreams: true, ClientStreams: true}},
 	}, nil)
-	go func() { _ = c.server.Serve(ln) }() // until Close
-	c.client, err = grpc.NewClient("passthrough:"+ln.Addr().String(),
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(bytes{})))
-	if err != nil {
-		c.server.Stop()
-		return nil, err
-	}
-	return c, nil
+	go func() { _ = s.Serve(ln) }() // until Close
+	return s, nil
 }
 
-func (c *conn) Close() error {
-	select {
-	case <-c.closed: // calls and streams shared it
-		return nil
-	default:
+func (s *server) dial() (*grpc.ClientConn, error) {
+	return grpc.NewClient(s.target,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(bytes{})))
+}
+
+func (s *server) Dial() (peer.Caller, error) {
+	c, err := s.dial()
+	return caller{c}, err
+}
+
+func (s *server) Close() error {
+	close(s.closed)
+	s.Stop()
+	return nil
+}
+
+func connect() (*server, *grpc.ClientConn, error) {
+	s, err := serve()
+	if err != nil {
+		return nil, nil, err
 	}
-	close(c.closed)
-	err := c.client.Close()
-	c.server.Stop()
-	return err
+	c, err := s.dial()
+	if err != nil {
+		return nil, nil, errors.Join(err, s.Close())
+	}
+	return s, c, nil
 }
 
 func echo(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
@@ -93,14 +105,22 @@ func echo(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerIn
 	return &p, nil
 }
 
-type caller struct{ *conn }
+type caller struct{ *grpc.ClientConn }
 
 func (c caller) Call(payload []byte) (answer []byte, err error) {
-	err = c.client.Invoke(context.Background(), echoMethod, &payload, &answer)
+	err = c.Invoke(context.Background(), echoMethod, &payload, &answer)
 	return answer, err
 }
 
-type mux struct{ *conn }
+// shared leaves the connection to the mux.
+type shared struct{ caller }
+
+func (shared) Close() error { return nil }
+
+type mux struct {
+	server *server
+	client *grpc.ClientConn
+}
 
 var streamDesc = &grpc.StreamDesc{StreamName: "Stream", ServerStreams: true, ClientStreams: true}
 
@@ -120,25 +140,27 @@ func (m mux) Open() (io.ReadWriteCloser, error) {
 
 func (m mux) Accept() (io.ReadWriteCloser, error) {
 	select {
-	case s := <-m.streams:
+	case s := <-m.server.streams:
 		return s, nil
-	case <-m.closed:
+	case <-m.server.closed:
 		return nil, net.ErrClosed
 	}
 }
 
-// serve is the handler of a stream, which lasts until Close of it.
-func (c *conn) serve(_ any, s grpc.ServerStream) error {
+func (m mux) Close() error { return errors.Join(m.client.Close(), m.server.Close()) }
+
+// stream is the handler of a stream, which lasts until Close of it.
+func (s *server) stream(_ any, st grpc.ServerStream) error {
 	over := make(chan struct{})
-	far := &stream{s: s, end: func() error { close(over); return nil }}
+	far := &stream{s: st, end: func() error { close(over); return nil }}
 	select {
-	case c.streams <- far:
-	case <-c.closed:
+	case s.streams <- far:
+	case <-s.closed:
 		return nil
 	}
 	select {
 	case <-over:
-	case <-s.Context().Done():
+	case <-st.Context().Done():
 	}
 	return nil
 }
@@ -149,25 +171,27 @@ type stream struct {
 		SendMsg(any) error
 		RecvMsg(any) error
 	}
-	rest *mem.Reader // of the message received last; nil: none
+	sent borrowed        // what Write sends, here to be sent by its address
+	msg  mem.BufferSlice // received last
+	rest mem.Reader      // of msg, not yet read
 	end  func() error
 	over bool
 }
 
 func (s *stream) Read(p []byte) (n int, err error) {
-	for s.rest == nil || s.rest.Remaining() == 0 {
-		var msg mem.BufferSlice
-		if err := s.s.RecvMsg(&msg); err != nil {
+	for s.rest.Remaining() == 0 {
+		if err := s.s.RecvMsg(&s.msg); err != nil {
 			return 0, err
 		}
-		s.rest = msg.Reader() // which frees what was read
-		msg.Free()
+		s.rest.Reset(s.msg)
+		s.msg.Free() // rest holds it, and frees what was read
 	}
 	return s.rest.Read(p)
 }
 
 func (s *stream) Write(p []byte) (int, error) {
-	if err := s.s.SendMsg(borrowed(p)); err != nil {
+	s.sent = p
+	if err := s.s.SendMsg(&s.sent); err != nil {
 		return 0, err
 	}
 	return len(p), nil
