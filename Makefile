@@ -31,7 +31,7 @@ modules:
 	@for m in $(MODULES); do echo "cd $$m; $(GO) test ./..."; (cd $$m && $(GO) test $(RACE) -shuffle=on -timeout 10m ./...) || exit 1; done
 
 ## check: what has to hold before a change lands
-check: fmt lint portable generate test
+check: fmt lint portable generate modules test
 
 fmt:
 	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "gofmt these:"; echo "$$out"; exit 1; fi

@@ -81,7 +81,7 @@ function showService(row, service, rates) {
     rate: rates.length ? bytes(rates.at(-1)) + "/s" : "–",
   });
   const link = row.querySelector("a");
-  if (!service.public.startsWith("http://")) link.removeAttribute("href");
+  if (!service.public.startsWith("http:")) link.removeAttribute("href");
   else if (link.getAttribute("href") !== service.public) link.href = service.public;
   row.querySelector('[data-f="line"]').setAttribute("points", line(rates));
 }
