@@ -12,7 +12,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestTheCollectionLeavesAFew(t *testing.T) {
-	type buffer struct{ b [64 << 10]byte }
+	type buffer [64 << 10]byte
 	p := Pool[buffer]{Keep: 4}
 	were := map[*buffer]bool{}
 	for range 10 {
