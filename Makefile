@@ -59,9 +59,20 @@ fuzz:
 	$(GO) test -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZTIME) ./packet
 	$(GO) test -run '^$$' -fuzz '^FuzzHandshake$$' -fuzztime $(FUZZTIME) ./packet
 
-## bench: every benchmark once, to see that it runs; ratios: the figures beside raw TCP
+## bench: every benchmark once, then what has become slower since the last tag, or since BASE=revision; with
+## PROFILE=dir profiles of the benchmarks instead (BENCH=regexp chooses); ratios: the figures beside raw TCP
+BASE    ?=
+BENCH   ?=
+PROFILE ?=
 bench:
-	$(GO) test -run '^$$' -bench . -benchtime 1x ./...
+ifeq ($(PROFILE),)
+	$(GO) test -run '^$$' -bench '$(if $(value BENCH),$(value BENCH),.)' -benchtime 1x ./...
+	$(GO) run ./test/bench/cmd/compare $(if $(BASE),-base '$(BASE)') $(if $(value BENCH),-bench '$(value BENCH)')
+else
+	@mkdir -p '$(PROFILE)'
+	$(GO) test -run '^$$' -bench '$(if $(value BENCH),$(value BENCH),.)' -benchmem -o '$(PROFILE)/bench.test' -outputdir '$(abspath $(PROFILE))' \
+		-cpuprofile cpu.prof -memprofile mem.prof -mutexprofile mutex.prof -blockprofile block.prof ./test/bench
+endif
 
 ratios:
 	$(GO) run ./test/bench/cmd/ratios

@@ -37,11 +37,12 @@ type Config struct {
 	// log.DefaultLog.
 	Log log.Logger
 
-	// Limits is what this side allows, as Limits.WithDefaults returned it.
-	Limits options.Limits
+	// Limits is what this side allows, as Limits.WithDefaults returned it. It
+	// is not changed: Ends may share it.
+	Limits *options.Limits
 
-	// Peer is what the other side allowed in the handshake.
-	Peer packet.Hello
+	// Peer is what the other side allowed in the handshake. It is not changed.
+	Peer *packet.Hello
 
 	// PacketFactory makes the ids of requests and messages. If nil, they come
 	// from id.DefaultIncIDCounter.

@@ -86,7 +86,7 @@ func New(c Conn, cfg Config) *End {
 	if cfg.PacketFactory == nil {
 		cfg.PacketFactory = packet.NewPacketFactory(id.DefaultIncIDCounter)
 	}
-	limits, peer := &cfg.Limits, &cfg.Peer
+	limits, peer := cfg.Limits, cfg.Peer
 	e := &End{
 		conn: c, cfg: cfg, log: cfg.Log,
 		maxBody:       min(limits.MaxBody, int(cmp.Or(peer.MaxBody, packet.MaxDecodablePacketLen))),
@@ -101,14 +101,14 @@ func New(c Conn, cfg Config) *End {
 	if cfg.Publishers != nil && peer.Publisher != ([16]byte{}) {
 		e.publisher = cfg.Publishers.attach(peer.Publisher, time.Now())
 	}
-	e.mux = multiplexer.New(c, e, muxConfig(limits, *peer, e.budget, cfg.WriteQueue))
+	e.mux = multiplexer.New(c, e, muxConfig(limits, peer, e.budget, cfg.WriteQueue))
 	e.serveLocal()
 	return e
 }
 
 // setCredit sets what both sides may send at first.
 func (e *End) setCredit() {
-	limits, allowed := &e.cfg.Limits, &e.cfg.Peer.CallCredit
+	limits, allowed := e.cfg.Limits, &e.cfg.Peer.CallCredit
 	e.requests.items.limit, e.requests.bytes.limit = allowed.Requests, allowed.RequestBytes
 	e.requests.owe = func() { e.owed.addOnce(owesRequestsBlocked) }
 	e.responses.items.limit, e.responses.bytes.limit = unlimited, allowed.ResponseBytes
@@ -130,7 +130,7 @@ func (e *End) setCredit() {
 }
 
 // muxConfig is what the streams of an End are made with.
-func muxConfig(limits *options.Limits, peer packet.Hello, budget *credit.Budget, writeQueue int) multiplexer.Config {
+func muxConfig(limits *options.Limits, peer *packet.Hello, budget *credit.Budget, writeQueue int) multiplexer.Config {
 	return multiplexer.Config{
 		Budget: budget,
 		Memory: limits.WindowMemory,
@@ -158,7 +158,7 @@ func Offer(limits options.Limits) packet.Hello {
 	return packet.Hello{
 		StreamWindow:  uint32(limits.StreamWindow),
 		MessageWindow: uint32(limits.MessageWindow),
-		OpenCredit:    multiplexer.FirstOpens(muxConfig(&limits, packet.Hello{}, nil, 0)),
+		OpenCredit:    multiplexer.FirstOpens(muxConfig(&limits, nil, nil, 0)),
 		CallCredit: packet.CreditCall{
 			Requests:      uint64(limits.MaxRunningCalls) + uint64(limits.MaxWaitingCalls),
 			RequestBytes:  uint64(limits.RequestWindow),

@@ -21,7 +21,7 @@ type idSlot[T any] struct {
 }
 
 const (
-	leastSlots = 8
+	leastSlots = 4
 	keptSlots  = 512 // a table that was larger becomes smaller again
 )
 

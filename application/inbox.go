@@ -33,7 +33,7 @@ type inbox struct {
 // inbox returns the stream's messages. mu is held.
 func (s *Stream) inbox() *inbox {
 	if s.in == nil {
-		limits := &s.end.cfg.Limits
+		limits := s.end.cfg.Limits
 		first := s.MessageWindow()
 		s.in = &inbox{
 			first:    first,

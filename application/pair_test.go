@@ -47,7 +47,8 @@ func pair(t testing.TB, a, b net.Conn, limits options.Limits, with ...func(*Conf
 	s := <-done
 	require.NoError(t, s.err)
 	start := func(c *conn.Conn, with ...func(*Config)) *End {
-		cfg := Config{Limits: limits, Peer: c.Peer(), ClientID: c.ClientID(), Meta: c.Meta()}
+		own := limits
+		cfg := Config{Limits: &own, Peer: c.Peer(), ClientID: c.ClientID(), Meta: c.Meta()}
 		for _, f := range with {
 			f(&cfg)
 		}

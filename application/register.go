@@ -145,6 +145,9 @@ func (s *Stream) endRegister(reg *registration, p *patience, err error) error {
 	reg.w.Put()
 	reg.w = nil
 	delete(s.calls.registrations, reg.id)
+	if len(s.calls.registrations) == 0 {
+		s.calls.registrations = nil // most register when they begin, and never again
+	}
 	switch {
 	case reg.answered && reg.code == packet.CodeOK:
 		reg.method.before = nil

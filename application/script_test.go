@@ -50,8 +50,8 @@ func play(t *testing.T, with ...func(*Config)) *script {
 	require.NoError(t, err)
 	hello := Offer(limits)
 	cfg := Config{
-		Limits: limits, ClientID: 77, Meta: []byte("meta"),
-		Peer: packet.Hello{
+		Limits: &limits, ClientID: 77, Meta: []byte("meta"),
+		Peer: &packet.Hello{
 			CallCredit:   packet.CreditCall{Requests: 6, RequestBytes: 128 << 10, ResponseBytes: 128 << 10},
 			MaxBody:      1 << 20,
 			StreamWindow: 64 << 10, MessageWindow: 8 << 10,

@@ -16,7 +16,7 @@ import (
 // else waits for the next.
 func (s *setup) absent() *session {
 	cfg := application.Config{
-		Log: s.log, Limits: s.limits, PacketFactory: s.opts.PacketFactory, Meta: s.opts.Meta, ClientID: s.wantedID(),
+		Log: s.log, Limits: s.limits, Peer: new(packet.Hello), PacketFactory: s.opts.PacketFactory, Meta: s.opts.Meta, ClientID: s.wantedID(),
 	}
 	a := newSession()
 	a.end = application.New(nowhere{}, cfg)

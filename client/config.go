@@ -12,7 +12,7 @@ func (s *setup) connConfig() conn.Config {
 		Timer:            s.opts.Timer,
 		Heartbeat:        s.opts.Heartbeat,
 		HandshakeTimeout: s.limits.HandshakeTimeout,
-		Offer:            application.Offer(s.limits),
+		Offer:            application.Offer(*s.limits),
 		PacketFactory:    s.opts.PacketFactory,
 	}
 }

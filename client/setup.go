@@ -8,7 +8,7 @@ import (
 // A setup is what a constructor was asked for, resolved. It is immutable.
 type setup struct {
 	opts   *EndOptions
-	limits options.Limits
+	limits *options.Limits
 	log    log.Logger
 }
 
@@ -22,7 +22,7 @@ func newSetup(opts []*EndOptions) (*setup, error) {
 	if logger == nil {
 		logger = log.DefaultLog
 	}
-	return &setup{opts: o, limits: limits, log: logger}, nil
+	return &setup{opts: o, limits: &limits, log: logger}, nil
 }
 
 // wantedID is the id that the program asks for, 0 for none.

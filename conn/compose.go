@@ -139,8 +139,8 @@ func (s *session) composeUncounted(now time.Time, pos uint64, bulk bool) {
 	for kind := range s.pongs {
 		if owed := &s.pongs[kind]; owed.due {
 			s.ackTold = received
-			owed.ping.Position = received
-			add(packet.TypePong, packet.AppendPong(payload[:0], packet.Pong(owed.ping)))
+			pong := packet.Pong{Kind: packet.PingKind(kind), Opaque: owed.opaque, Position: received}
+			add(packet.TypePong, packet.AppendPong(payload[:0], pong))
 			*owed = owedPong{}
 		}
 	}

@@ -123,14 +123,19 @@ type Conn struct {
 	session
 
 	// immutable after newConn and Start
-	cfg           Config
+	log           log.Logger
 	client        bool
 	clientID      uint64
 	meta          []byte
-	peer          packet.Hello
-	local, remote net.Addr // of the first transport
-	ticket        *ticket  // what a resume needs; nil: the session ends with its transport
+	peer          *packet.Hello // never changed; the layers above share it
+	local, remote net.Addr      // of the first transport
+	ticket        *ticket       // what a resume needs; nil: the session ends with its transport
 	flushFn       func()
+
+	// what Config has for a session that outlives its transport
+	onSuspended func(cause error)
+	onResumed   func()
+	greets      *Config // what a client that would resume greets with
 
 	// ended is closed when nothing more is to be expected of the peer: Close
 	// returns then.
@@ -165,21 +170,29 @@ type Conn struct {
 	holdEnd   time.Time // when a kick is due because stream bytes were held
 }
 
-func newConn(nc net.Conn, cfg Config, client bool, clientID uint64, meta []byte, peer packet.Hello) *Conn {
+func newConn(nc net.Conn, cfg Config, client bool, clientID uint64, meta []byte, peer *packet.Hello) *Conn {
 	if beat := time.Duration(peer.HeartbeatMS) * time.Millisecond; beat > 0 {
 		cfg.Heartbeat = max(min(cfg.Heartbeat, beat), leastHeartbeat)
 	}
 	now := time.Now()
 	c := &Conn{
-		cfg: cfg, client: client, clientID: clientID, meta: meta, peer: peer,
+		log: cfg.Log, client: client, clientID: clientID, meta: meta, peer: peer,
 		local: nc.LocalAddr(), remote: nc.RemoteAddr(),
 		ended: make(chan struct{}), born: now,
+		onSuspended: cfg.Suspended, onResumed: cfg.Resumed,
 		life:      liveness{interval: cfg.Heartbeat, beats: client, beat: now},
 		transport: newTransport(nc),
 	}
 	c.session.init(c, now)
 	c.flushFn = c.flush
 	c.beats.call = cfg.Beat
+	if client {
+		c.beater = newBeater(cfg.Timer, cfg.Heartbeat, c.beat)
+	}
+	if client && cfg.Resume {
+		kept := cfg
+		c.greets = &kept
+	}
 	return c
 }
 
@@ -192,8 +205,8 @@ func (c *Conn) ClientID() uint64 { return c.clientID }
 // Meta returns what the client said of itself, on both sides.
 func (c *Conn) Meta() []byte { return c.meta }
 
-// Peer returns what the peer allowed in the handshake.
-func (c *Conn) Peer() packet.Hello { return c.peer }
+// Peer returns what the peer allowed in the handshake. It is not to be changed.
+func (c *Conn) Peer() *packet.Hello { return c.peer }
 
 // LocalAddr returns the address of this side of the first transport.
 func (c *Conn) LocalAddr() net.Addr { return c.local }
@@ -219,15 +232,12 @@ func (c *Conn) Start(h Handler) {
 	c.retain = c.ticket != nil
 	c.life.eager = c.retain
 	c.step(established)
-	if c.client {
-		c.beater = newBeater(c.cfg.Timer, c.life.interval, c.beat)
-	}
 	b := c.beater
 	now := time.Now()
 	c.resume.at = now
 	c.carry(now)
 	c.mu.Unlock()
-	c.cfg.Log.Debugf("%v: open", c)
+	c.log.Debugf("%v: open", c)
 	if b != nil {
 		b.start()
 	}

@@ -100,7 +100,7 @@ func (s *session) handlePing(ping packet.Ping) error {
 		return protocolError("peer has sent %d counted bytes, %d were received", ping.Position, s.in.pos)
 	}
 	s.mu.Lock()
-	s.pongs[ping.Kind] = owedPong{due: true, ping: ping}
+	s.pongs[ping.Kind] = owedPong{due: true, opaque: ping.Opaque}
 	s.kick()
 	s.mu.Unlock()
 	if ping.Kind == packet.PingBeat {

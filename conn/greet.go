@@ -53,7 +53,7 @@ type greeting struct {
 	meta     []byte
 	clientID uint64 // the one given
 	own      packet.Hello
-	peer     packet.Hello
+	peer     *packet.Hello // not nil; empty where the answer said nothing
 	refused  error
 
 	first, answer []byte // both packets, to the byte
@@ -68,7 +68,7 @@ func greet(nc net.Conn, cfg Config, wantedID uint64, meta []byte, p *proposal) (
 	if err := nc.SetDeadline(deadline); err != nil {
 		return nil, err
 	}
-	g := &greeting{nc: nc, cfg: cfg, meta: meta, own: cfg.hello(packet.RoleClient)}
+	g := &greeting{nc: nc, cfg: cfg, meta: meta, own: cfg.hello(packet.RoleClient), peer: new(packet.Hello)}
 	g.own.Max, g.own.Min = packet.ProtocolVersion, packet.ProtocolVersion
 	if _, err := rand.Read(g.own.Nonce[:]); err != nil {
 		return nil, err
@@ -141,7 +141,7 @@ func (g *greeting) readAnswer(packetID uint64) error {
 	peer, spoken := packet.ParseHello(answer.Hello, packet.RoleServer)
 	spoken = spoken && peer.Nonce == g.own.Nonce
 	if spoken {
-		g.peer = peer
+		g.peer = &peer
 	}
 	g.answer, g.clientID = raw, answer.ClientID
 	switch {
@@ -173,7 +173,7 @@ func (g *greeting) conn() (*Conn, error) {
 
 // ticket makes what a resume will need, if the server granted a session.
 func (g *greeting) ticket() (*ticket, error) {
-	peer := &g.peer
+	peer := g.peer
 	if g.key == nil || peer.KeyShare == [32]byte{} || peer.SessionID == [16]byte{} || peer.GraceMS == 0 {
 		return nil, nil
 	}

@@ -120,7 +120,8 @@ func (in *Incoming) Confirm(id uint64) (*Conn, error) {
 		in.nc.Close()
 		return nil, fmt.Errorf("handshake: %w", err)
 	}
-	c := newConn(in.nc, in.cfg, false, id, in.Meta, in.peer)
+	peer := in.peer
+	c := newConn(in.nc, in.cfg, false, id, in.Meta, &peer)
 	c.ticket = t
 	return c, nil
 }

@@ -151,7 +151,7 @@ func TestAnyWaySmallWritesAreReadTheFramesComeWhole(t *testing.T) {
 // TestASlabThatIsKeptIsPinnedUntilItIsLetGo keeps the slab of the first part.
 func TestASlabThatIsKeptIsPinnedUntilItIsLetGo(t *testing.T) {
 	a, b := tcpPair(t)
-	c := newConn(a, Config{}.withDefaults(), false, 7, nil, packet.Hello{})
+	c := newConn(a, Config{}.withDefaults(), false, 7, nil, &packet.Hello{})
 	h := newRecorder(c)
 	var kept *slab.Slab
 	h.keep = func(s *slab.Slab) {

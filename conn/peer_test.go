@@ -25,7 +25,7 @@ type peer struct {
 
 // start brings a connection over nc to life, as if the handshake was done.
 func start(nc net.Conn, cfg Config, client bool) (*Conn, *recorder) {
-	c := newConn(nc, cfg.withDefaults(), client, 7, []byte("meta"), packet.Hello{})
+	c := newConn(nc, cfg.withDefaults(), client, 7, []byte("meta"), &packet.Hello{})
 	h := newRecorder(c)
 	c.Start(h)
 	return c, h
@@ -35,7 +35,7 @@ func start(nc net.Conn, cfg Config, client bool) (*Conn, *recorder) {
 func idle(t testing.TB) *Conn {
 	nc, _ := net.Pipe()
 	t.Cleanup(func() { nc.Close() })
-	return newConn(nc, Config{}.withDefaults(), false, 7, nil, packet.Hello{})
+	return newConn(nc, Config{}.withDefaults(), false, 7, nil, &packet.Hello{})
 }
 
 // withPeer returns a connection over memory with a peer that plays its other

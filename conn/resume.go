@@ -185,7 +185,7 @@ func (c *Conn) resumeOn(nc net.Conn, elsewhere bool) (*Conn, error) {
 	goOn := packet.Resume{Epoch: c.epoch, Position: c.in.pos}
 	c.mu.Unlock()
 
-	g, err := greet(nc, c.cfg, c.clientID, c.meta, &proposal{c.ticket, goOn, elsewhere})
+	g, err := greet(nc, *c.greets, c.clientID, c.meta, &proposal{c.ticket, goOn, elsewhere})
 	if err != nil {
 		return nil, err
 	}
@@ -246,8 +246,8 @@ func (c *Conn) carryOn(nc net.Conn, pos uint64) error {
 	c.transport = newTransport(nc)
 	c.settling = true // whatever happens now is told after this
 	c.unlocked(func() {
-		if c.cfg.Resumed != nil {
-			c.cfg.Resumed()
+		if c.onResumed != nil {
+			c.onResumed()
 		}
 	})
 	if c.dead {
@@ -261,7 +261,7 @@ func (c *Conn) carryOn(nc net.Conn, pos uint64) error {
 	again, dead := c.resume.last, c.dead
 	c.unlocked(func() {
 		if !dead {
-			c.cfg.Log.Debugf("%v: resumed over %v, %d bytes again", c, nc.RemoteAddr(), again)
+			c.log.Debugf("%v: resumed over %v, %d bytes again", c, nc.RemoteAddr(), again)
 		}
 		c.settle()
 	})

@@ -316,13 +316,13 @@ func TestSuspendedAndResumedAlternate(t *testing.T) {
 		p := newCouple(t, time.Minute)
 		var said []string
 		synctest.Wait()
-		p.client.cfg.Suspended = func(cause error) {
+		p.client.onSuspended = func(cause error) {
 			require.True(t, p.client.Detached())
 			require.Error(t, cause)
 			said = append(said, "suspended")
 			p.suspended <- struct{}{}
 		}
-		p.client.cfg.Resumed = func() {
+		p.client.onResumed = func() {
 			said = append(said, "resumed")
 			p.again <- struct{}{}
 		}

@@ -43,7 +43,7 @@ func living(t *testing.T) *couple {
 
 // honest is what the client would say now to go on.
 func (p *couple) honest() packet.Hello {
-	h := p.client.cfg.hello(packet.RoleClient)
+	h := p.client.greets.hello(packet.RoleClient)
 	key, err := newKey()
 	require.NoError(p.t, err)
 	h.Max, h.Min, h.Nonce = packet.ProtocolVersion, packet.ProtocolVersion, [16]byte{1, 2, 3}

@@ -101,8 +101,8 @@ type session struct {
 
 // An owedPong is the answer to a PING: one for each kind, to the newest.
 type owedPong struct {
-	due  bool
-	ping packet.Ping
+	due    bool
+	opaque uint64
 }
 
 type owedPongs [packet.PingProbe + 1]owedPong

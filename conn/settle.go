@@ -44,9 +44,9 @@ func (c *Conn) uncarry() {
 		c.step(cut)
 		c.grace = time.AfterFunc(c.ticket.grace, func() { c.expire(t) })
 		c.unlocked(func() {
-			c.cfg.Log.Debugf("%v: suspended: %v", c, c.lostBy)
-			if c.cfg.Suspended != nil {
-				c.cfg.Suspended(c.lostBy)
+			c.log.Debugf("%v: suspended: %v", c, c.lostBy)
+			if c.onSuspended != nil {
+				c.onSuspended(c.lostBy)
 			}
 		})
 	}
@@ -86,11 +86,11 @@ func (c *Conn) tellOver() {
 		}
 		switch { // a warning only where the peer is at fault
 		case cause == nil:
-			c.cfg.Log.Debugf("%v: closed", c)
+			c.log.Debugf("%v: closed", c)
 		case breached:
-			c.cfg.Log.Warnf("%v: %v", c, cause)
+			c.log.Warnf("%v: %v", c, cause)
 		default:
-			c.cfg.Log.Debugf("%v: %v", c, cause)
+			c.log.Debugf("%v: %v", c, cause)
 		}
 		c.handler.HandleClosed(cause)
 	})

@@ -75,7 +75,7 @@ func (w *watchedTimer) look(what string) {
 func beating(t *testing.T, tm timer.Timer) (*watchedTimer, *recorder, *peer, func() []time.Duration) {
 	a, b := memnet.Pipe()
 	w := &watchedTimer{Timer: tm, t: t}
-	c := newConn(a, Config{Heartbeat: s, Timer: w}.withDefaults(), true, 7, nil, packet.Hello{})
+	c := newConn(a, Config{Heartbeat: s, Timer: w}.withDefaults(), true, 7, nil, &packet.Hello{})
 	w.c = c
 	h := newRecorder(c)
 	c.Start(h)

@@ -3,7 +3,7 @@ package multiplexer
 import "time"
 
 // A deadline is that of one direction of a dialogue, guarded by its lock. The
-// timer is made with the first deadline and kept.
+// timer is made with the first deadline and kept. A nil *deadline never passes.
 type deadline struct {
 	at      time.Time
 	timer   *time.Timer
@@ -44,8 +44,14 @@ func (d *deadline) due(now time.Time) bool {
 	return d.expired
 }
 
+// passed tells whether that was noted.
+func (d *deadline) passed() bool { return d != nil && d.expired }
+
 // stop ends the timer.
 func (d *deadline) stop() {
+	if d == nil {
+		return
+	}
 	d.at = time.Time{}
 	if d.timer != nil {
 		d.timer.Stop()

@@ -35,6 +35,21 @@ type windows struct {
 	sendMessages, receiveMessages int
 }
 
+// about is what the opener said of a dialogue.
+type about struct {
+	meta []byte
+	peer string
+}
+
+// aboutOf returns nil where there is nothing to keep: many streams are like
+// that.
+func aboutOf(meta []byte, peer string) *about {
+	if meta == nil && peer == "" {
+		return nil
+	}
+	return &about{meta, peer}
+}
+
 // A Dialogue is one stream of bytes in each direction. It is a net.Conn but for
 // its addresses; its methods may be called at once.
 type Dialogue struct {
@@ -42,11 +57,10 @@ type Dialogue struct {
 	m               *Multiplexer
 	id              uint32
 	opener          bool // this side opened it
+	sendMessages    uint32
+	receiveMessages uint32
 	receiver        Receiver
-	meta            []byte
-	peer            string
-	sendMessages    int
-	receiveMessages int
+	about           *about // nil: the opener said nothing
 
 	appending atomic.Int64  // closingBit, endedBit, and who appends
 	ending    atomic.Uint32 // an Ending
@@ -65,21 +79,21 @@ type Dialogue struct {
 		buffer  buffer
 		err     error      // what Read returns behind the buffer; nil: it waits
 		readers wait.Queue // those who wait for bytes
-		due     deadline
+		due     *deadline  // nil before the first
 	}
 	window credit.Window // receiving's lock guards it
 
 	sendingHalf struct {
 		sync.Mutex
-		busy     bool         // somebody has the turn to write
-		starved  bool         // the writer waits for credit
-		fin      bool         // FIN is to follow what is being written
-		answered bool         // the peer has accepted the stream
-		err      error        // what Write returns; nil: it may write
-		writer   *wait.Waiter // what the one who has the turn waits with, nil if it does not
-		turn     wait.Queue   // those who wait for the turn
-		told     uint64       // the limit for which BLOCKED was said, +1
-		due      deadline
+		busy     bool                 // somebody has the turn to write
+		starved  bool                 // the writer waits for credit
+		fin      bool                 // FIN is to follow what is being written
+		answered bool                 // the peer has accepted the stream
+		err      error                // what Write returns; nil: it may write
+		writer   *wait.Waiter         // what the one who has the turn waits with, nil if it does not
+		turn     wait.Queue           // those who wait for the turn
+		told     uint64               // the limit for which BLOCKED was said, +1
+		due      *deadline            // nil before the first
 		frames   *frames              // those queued, where their number is limited
 		refused  *geminio.StreamError // the peer has reset the stream
 		opening  *wait.Waiter         // waits for answered or refused
@@ -90,7 +104,7 @@ type Dialogue struct {
 func newDialogue(m *Multiplexer, opener bool, w windows) *Dialogue {
 	d := &Dialogue{
 		m: m, opener: opener, limit: w.send,
-		sendMessages: w.sendMessages, receiveMessages: w.receiveMessages,
+		sendMessages: uint32(w.sendMessages), receiveMessages: uint32(w.receiveMessages),
 		window: credit.NewWindow(m.cfg.Budget, w.receive, m.cfg.MaxStreamWindow, m.cfg.MinStreamWindow),
 	}
 	if m.cfg.WriteQueue > 0 {
@@ -103,10 +117,20 @@ func newDialogue(m *Multiplexer, opener bool, w windows) *Dialogue {
 func (d *Dialogue) StreamID() uint64 { return uint64(d.id) }
 
 // Meta returns what the opener said of the stream.
-func (d *Dialogue) Meta() []byte { return d.meta }
+func (d *Dialogue) Meta() []byte {
+	if d.about == nil {
+		return nil
+	}
+	return d.about.meta
+}
 
 // Peer returns the name that the opener gave.
-func (d *Dialogue) Peer() string { return d.peer }
+func (d *Dialogue) Peer() string {
+	if d.about == nil {
+		return ""
+	}
+	return d.about.peer
+}
 
 // Side tells whether this side opened the stream; the default stream was
 // opened by the client.
@@ -121,10 +145,10 @@ func (d *Dialogue) Side() geminio.Side {
 func (d *Dialogue) Receiver() Receiver { return d.receiver }
 
 // SendMessageWindow returns the first credit that the peer gives for messages.
-func (d *Dialogue) SendMessageWindow() int { return d.sendMessages }
+func (d *Dialogue) SendMessageWindow() int { return int(d.sendMessages) }
 
 // MessageWindow returns the first credit that the peer is given for messages.
-func (d *Dialogue) MessageWindow() int { return d.receiveMessages }
+func (d *Dialogue) MessageWindow() int { return int(d.receiveMessages) }
 
 // Ending returns how the dialogue ended, 0 while it lives.
 func (d *Dialogue) Ending() Ending { return Ending(d.ending.Load()) }

@@ -41,7 +41,7 @@ type Config struct {
 	MaxStreams  int // streams of the peer at once
 	OpenBacklog int // streams of the peer that are not accepted
 
-	Peer packet.Hello // what the peer allows at first
+	Peer *packet.Hello // what the peer allows at first; it is not changed
 }
 
 // A ProtocolError says which rule of docs/wire.md the peer broke. It ends the
@@ -156,7 +156,7 @@ func (m *Multiplexer) Open(ctx context.Context, meta []byte, peer string) (*Dial
 	own := packet.CreditOpen{StreamWindow: uint32(s), MessageWindow: uint32(msg)}
 	m.cfg.Budget.Reserve(m.cfg.beyond(own))
 	d := newDialogue(m, true, windows{receive: s, receiveMessages: msg})
-	d.meta, d.peer = slices.Clone(meta), peer
+	d.about = aboutOf(slices.Clone(meta), peer)
 	d.receiver = m.owner.NewDialogue(d)
 	for {
 		err := m.open(d, w)
@@ -188,11 +188,11 @@ func (m *Multiplexer) open(d *Dialogue, w *wait.Waiter) error {
 	}
 	streamWindow, messageWindow := m.opens.windows()
 	d.id = m.nextID
-	d.limit, d.sendMessages = uint64(streamWindow), int(messageWindow)
+	d.limit, d.sendMessages = uint64(streamWindow), uint32(messageWindow)
 	h := packet.Header{Type: packet.TypeOpen, Stream: d.id}
 	fields := packet.AppendOpen(nil, packet.Open{
-		StreamWindow: uint32(d.window.Limit()), MessageWindow: uint32(d.receiveMessages),
-		Meta: d.meta, Peer: []byte(d.peer),
+		StreamWindow: uint32(d.window.Limit()), MessageWindow: d.receiveMessages,
+		Meta: d.Meta(), Peer: []byte(d.Peer()),
 	})
 	m.dialogues[d.id] = d
 	if _, err := m.link.Append(packet.Control, h, fields, nil, nil, w); err != nil {

@@ -256,7 +256,7 @@ func (m *Multiplexer) handleOpen(h packet.Header, payload []byte) error {
 		sendMessages: int(o.MessageWindow), receiveMessages: int(g.messageWindow),
 	})
 	d.id, d.sendingHalf.answered = h.Stream, true
-	d.meta, d.peer = append([]byte(nil), o.Meta...), string(o.Peer)
+	d.about = aboutOf(append([]byte(nil), o.Meta...), string(o.Peer))
 	d.receiver = m.owner.NewDialogue(d)
 
 	m.mu.Lock()

@@ -69,7 +69,7 @@ func config(peer packet.Hello) Config {
 		Budget: credit.NewBudget(96 << 20), Memory: 96 << 20,
 		StreamWindow: 256 << 10, MaxStreamWindow: 16 << 20, MinStreamWindow: 4 << 10,
 		MessageWindow: 1 << 20, StreamMessageWindow: 64 << 10, MinMessageWindow: 2 << 10,
-		MaxStreams: 16384, OpenBacklog: 128, Peer: peer,
+		MaxStreams: 16384, OpenBacklog: 128, Peer: &peer,
 	}
 }
 
@@ -83,7 +83,7 @@ func offer() packet.Hello {
 
 func newSide(c *conn.Conn) *side {
 	s := &side{c: c, accepted: make(chan *Dialogue, 128), closed: make(chan error, 1)}
-	s.m = New(c, s, config(c.Peer()))
+	s.m = New(c, s, config(*c.Peer()))
 	c.Start(s.m)
 	return s
 }

@@ -65,7 +65,7 @@ func (d *Dialogue) readable(peek bool) (err error, ready bool) {
 	switch r := &d.receiving; {
 	case r.discard:
 		return r.err, true
-	case r.due.expired:
+	case r.due.passed():
 		return os.ErrDeadlineExceeded, true
 	case r.buffer.size > 0 || peek:
 		return nil, true
@@ -284,6 +284,9 @@ func (d *Dialogue) SetReadDeadline(t time.Time) error {
 	defer r.Unlock()
 	if r.err == net.ErrClosed {
 		return nil
+	}
+	if r.due == nil {
+		r.due = new(deadline)
 	}
 	if r.due.set(t, d.readExpired) {
 		r.readers.WakeAll()

@@ -93,7 +93,7 @@ func (d *Dialogue) passTurn() {
 // writeErr returns why nothing can be written now.
 func (d *Dialogue) writeErr() error {
 	s := &d.sendingHalf
-	if s.err == nil && s.due.expired {
+	if s.err == nil && s.due.passed() {
 		return os.ErrDeadlineExceeded
 	}
 	return s.err
@@ -288,6 +288,9 @@ func (d *Dialogue) SetWriteDeadline(t time.Time) error {
 	defer s.Unlock()
 	if s.err == net.ErrClosed {
 		return nil
+	}
+	if s.due == nil {
+		s.due = new(deadline)
 	}
 	if s.due.set(t, d.writeExpired) {
 		d.wakeWriters()

@@ -26,7 +26,7 @@ func (s *setup) connConfig(h *handshake) conn.Config {
 func (s *setup) endConfig(c *conn.Conn, h *handshake) application.Config {
 	cfg := application.Config{
 		Log:               s.log,
-		Limits:            s.limits,
+		Limits:            &s.limits,
 		Peer:              c.Peer(),
 		PacketFactory:     s.opts.PacketFactory,
 		ClientID:          c.ClientID(),

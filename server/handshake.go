@@ -143,6 +143,7 @@ func (h *handshake) confirm() (*application.End, error) {
 		h.holder.release()
 		return nil, err
 	}
+	h.in, h.who, h.ctx = nil, nil, nil // h lives as long as the End
 	h.end = application.New(c, h.endConfig(c, h))
 	h.holder.begin(h.desc, c, h.free)
 	c.Start(&watched{h.end.Mux(), h.holder.end})

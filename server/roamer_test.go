@@ -81,7 +81,7 @@ func (r *roamer) start(c *conn.Conn) *application.End {
 	limits, err := options.Limits{}.WithDefaults()
 	require.NoError(r.t, err)
 	end := application.New(c, application.Config{
-		Log: newLogbook(), Limits: limits, Peer: c.Peer(), ClientID: c.ClientID(), Meta: c.Meta(),
+		Log: newLogbook(), Limits: &limits, Peer: c.Peer(), ClientID: c.ClientID(), Meta: c.Meta(),
 	})
 	c.Start(end.Mux())
 	r.t.Cleanup(func() {

@@ -4,4 +4,6 @@
 //
 //	go test -bench . ./test/bench
 //	go run ./test/bench/cmd/ratios
+//	go run ./test/bench/cmd/scale
+//	go run ./test/bench/cmd/compare
 package bench
