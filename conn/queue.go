@@ -2,7 +2,7 @@ package conn
 
 import (
 	"github.com/singchia/geminio/packet"
-	"github.com/singchia/geminio/pkg/pool"
+	"github.com/singchia/geminio/pkg/slab"
 	"github.com/singchia/geminio/pkg/wait"
 )
 
@@ -27,7 +27,7 @@ type segment struct {
 	buf  [segmentSize]byte
 }
 
-var segments = pool.Pool[segment]{Keep: 8}
+var segments = slab.Pool[segment]{Keep: 8}
 
 func newSegment() *segment {
 	s := segments.Get()

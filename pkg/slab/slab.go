@@ -6,8 +6,6 @@ package slab
 import (
 	"io"
 	"sync/atomic"
-
-	"github.com/singchia/geminio/pkg/pool"
 )
 
 // Size is the length of every slab in bytes: what one read takes at most.
@@ -20,7 +18,7 @@ type Slab struct {
 	buf    [Size]byte
 }
 
-var slabs = pool.Pool[Slab]{Keep: 8}
+var slabs = Pool[Slab]{Keep: 8}
 
 // Get returns a slab that the caller holds once.
 func Get() *Slab {

@@ -1,5 +1,4 @@
-// Package pool keeps large buffers that are used again.
-package pool
+package slab
 
 import (
 	"sync"

@@ -1,4 +1,4 @@
-package pool
+package slab
 
 import (
 	"runtime"
@@ -6,10 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestTheCollectionLeavesAFew(t *testing.T) {
 	type buffer [64 << 10]byte
