@@ -236,6 +236,8 @@ func TestAClosedProxyHasResetItsConnectionsAndEndedItsGoroutines(t *testing.T) {
 		defer s.Close()
 		conns = append(conns, c, s)
 	}
+	// A connection that the proxy is still dialling has no other side to reset.
+	require.Eventually(t, func() bool { return len(p.Links()) == 10 }, soon, time.Millisecond)
 	require.NoError(t, p.Close())
 	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
