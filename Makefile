@@ -40,8 +40,10 @@ fmt:
 	@for m in $(MODULES); do (cd $$m && $(GO) mod tidy -diff) || exit 1; done
 
 lint:
-	$(GO) vet ./...
-	$(GO) run $(STATICCHECK) ./...
+	$(GO) vet ./... ./.ci/comments ./.ci/unchanged
+	$(GO) run $(STATICCHECK) ./... ./.ci/comments ./.ci/unchanged
+	$(GO) run ./.ci/comments . client server options delegate pkg/id packet
+	$(GO) test ./.ci/comments
 	@for m in $(MODULES); do (cd $$m && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...) || exit 1; done
 
 portable:

@@ -136,7 +136,7 @@ type RemoteError struct {
 	// Code tells apart what the text may not: the application's error, no such
 	// method, a panic and so on. docs/wire.md lists the codes.
 	Code uint16
-	// Text is exactly what the peer said.
+	// Text is exactly what the peer said, 4 KiB of it at most.
 	Text string
 }
 

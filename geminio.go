@@ -134,7 +134,8 @@ type Multiplexer interface {
 	// DialogueOnline is returned as a *RemoteError. After the End has ended it
 	// returns io.EOF.
 	//
-	// With SetWait(false) in its options it does not wait for the answer.
+	// With SetWait(false) in its options it does not wait for the answer. With
+	// more meta than a stream may have it returns packet.ErrPacketTooLarge.
 	OpenStream(opts ...*options.OpenStreamOptions) (Stream, error)
 
 	// AcceptStream waits for the next stream that the peer opened, in the
@@ -168,8 +169,9 @@ type RPCer interface {
 	// the handler; a *CallError when the stream, the End or the session ended
 	// while the call was in flight; packet.ErrPacketTooLarge, before anything
 	// is sent, for data and custom of more than 10 MiB together (or less, if
-	// the peer limits them); io.EOF when the stream has ended before. With an
-	// error the Response is nil. A call is never executed twice.
+	// the peer limits them) and for a method of more than 1 KiB; io.EOF when
+	// the stream has ended before. With an error the Response is nil. A call is
+	// never executed twice.
 	//
 	// A request may be used again, also for calls at the same time.
 	Call(ctx context.Context, method string, req Request, opts ...*options.CallOptions) (Response, error)
@@ -190,7 +192,8 @@ type RPCer interface {
 	// before that. A later registration of the same method replaces it. When
 	// ctx ends first, or the peer refuses (ErrTooManyRegistrations), what was
 	// registered before is in force again and the error is returned. After the
-	// stream has ended Register returns io.EOF.
+	// stream has ended Register returns io.EOF; for a method of more than 1 KiB
+	// packet.ErrPacketTooLarge.
 	//
 	// Each request runs rpc on a goroutine of its own.
 	Register(ctx context.Context, method string, rpc RPC) error
@@ -221,8 +224,8 @@ type Messager interface {
 	// *CallError when the stream, the End or the session ended meanwhile, whose
 	// MaybeExecuted tells an unknown outcome from "not delivered";
 	// packet.ErrPacketTooLarge, before anything is sent, for data and custom of
-	// more than 10 MiB together (or less, if the peer limits them); io.EOF when
-	// the stream has ended before.
+	// more than 10 MiB together (or less, if the peer limits them) and for a
+	// topic of more than 1 KiB; io.EOF when the stream has ended before.
 	//
 	// Messages that one goroutine publishes on a stream are received in that
 	// order. While the receiver lags behind, Publish waits for room.
@@ -297,10 +300,12 @@ type Response interface {
 	Custom() []byte
 
 	// SetData sets the payload. It is not copied and must not be changed
-	// before it is sent.
+	// before it is sent. With data and custom of more than 10 MiB together (or
+	// less, if the caller's side limits them) the call fails with a
+	// *RemoteError.
 	SetData(data []byte)
 	// SetError makes the call fail with exactly the text of err, also an empty
-	// one; nil means success.
+	// one, of which the first 4 KiB travel; nil means success.
 	SetError(err error)
 	// SetCustom sets the bytes that travel beside Data. They are not copied.
 	SetCustom(custom []byte)
@@ -322,7 +327,8 @@ type Message interface {
 	// publisher's next session.
 	Done() error
 	// Error tells the publisher that this application refuses the message: its
-	// Publish returns an error with exactly the text of err. Error(nil) is Done.
+	// Publish returns an error with exactly the text of err, of which the first
+	// 4 KiB travel. Error(nil) is Done.
 	// It may be called as Done may; after Done it returns ErrAlreadyAcked.
 	Error(err error) error
 
@@ -350,7 +356,7 @@ type Message interface {
 	SetTimeout(timeout time.Duration)
 	// SetCustom sets the bytes that travel beside Data. They are not copied.
 	SetCustom(custom []byte)
-	// SetTopic sets the topic.
+	// SetTopic sets the topic, of 1 KiB at most.
 	SetTopic(topic string)
 	// SetClientID sets what ClientID returns. It has no effect on Done and Error.
 	SetClientID(clientID uint64)

@@ -12,24 +12,24 @@ type HijackRPC func(ctx context.Context, method string, req Request, rsp Respons
 
 // MethodRPC is a method with its handler, to be registered by a constructor.
 type MethodRPC struct {
-	Method string
-	RPC    RPC
+	Method string // its name, of 1 KiB at most
+	RPC    RPC    // what serves it
 }
 
-// Call is a call made by CallAsync. Response and Error may be read once it was
-// delivered.
+// Call is a call made by CallAsync. Response and Error are written before it is
+// delivered, and may be read by whoever received it from Done.
 type Call struct {
-	Method   string
-	Request  Request
+	Method   string     // as given to CallAsync
+	Request  Request    // as given to CallAsync
 	Response Response   // nil if Error is not
 	Error    error      // what Call would have returned
 	Done     chan *Call // where it is delivered
 }
 
-// Publish is a publication made by PublishAsync. Error may be read once it was
-// delivered.
+// Publish is a publication made by PublishAsync. Error is written before it is
+// delivered, and may be read by whoever received it from Done.
 type Publish struct {
-	Message Message
+	Message Message       // as given to PublishAsync
 	Error   error         // what Publish would have returned
 	Done    chan *Publish // where it is delivered
 }

@@ -15,13 +15,14 @@ import (
 )
 
 // update makes TestStates write its golden files anew.
-var update = flag.Bool("update", false, "write testdata/states.txt and docs/states.md from the table")
+var update = flag.Bool("update", false, "write testdata/states.txt, docs/states.md and docs/states.svg from the table")
 
 // TestStates compares the whole machine with what is written down about it:
-// the golden text, and the page that people read.
+// the golden text, and the page and the drawing that people look at.
 func TestStates(t *testing.T) {
 	golden(t, filepath.Join("testdata", "states.txt"), matrix())
 	golden(t, filepath.Join("..", "docs", "states.md"), page(t))
+	golden(t, filepath.Join("..", "docs", "states.svg"), drawing(t))
 }
 
 func golden(t *testing.T, path, want string) {
@@ -59,7 +60,8 @@ func matrix() string {
 func page(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("# The life of a connection\n\n" +
-		"Written by `go test ./conn -run TestStates -update` from the table in `conn/state.go`; not to be edited.\n\n" +
+		"Written by `go test ./conn -run TestStates -update` from the table in `conn/state.go`, as the drawing is; not to be edited.\n\n" +
+		"![The states of a connection, and what leads from one to another](states.svg)\n\n" +
 		"Both sides of a connection run the same machine. CLOSE says that its sender has said everything; CLOSED that its sender has\n" +
 		"dealt with the other's CLOSE. An event that is not listed cannot happen in that state; where the peer causes it, it is a protocol\n" +
 		"error and the connection is lost.\n\n" +

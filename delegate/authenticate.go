@@ -24,6 +24,7 @@ type Authenticator interface {
 
 // AuthInfo is what is known of a client before it has an identity.
 type AuthInfo struct {
+	// LocalAddr and RemoteAddr are those of the connection.
 	LocalAddr, RemoteAddr net.Addr
 	// TLS is the state of the connection, nil if it is not one of TLS.
 	TLS *tls.ConnectionState

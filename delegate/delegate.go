@@ -11,10 +11,17 @@ import (
 // ConnDescriber describes an End to a callback. Its methods keep working after
 // the callback has returned and after the End has ended.
 type ConnDescriber interface {
+	// ClientID returns the id of the client, the same on both sides.
 	ClientID() uint64
+	// Meta returns what the client gave as meta. It must not be changed.
 	Meta() []byte
+	// LocalAddr returns the address of this side of the connection on which
+	// the End began.
 	LocalAddr() net.Addr
+	// RemoteAddr returns the address of the other side of that connection.
 	RemoteAddr() net.Addr
+	// Side returns geminio.InitiatorSide on the client, geminio.RecipientSide
+	// on the server.
 	Side() geminio.Side
 }
 
@@ -24,15 +31,21 @@ type DialogueDescriber interface {
 	// NegotiatingID returns the id under which the stream was asked for: the
 	// same as DialogueID.
 	NegotiatingID() uint64
+	// ClientID returns the id of the client, the same on both sides.
 	ClientID() uint64
 	// DialogueID returns the stream's StreamID.
 	DialogueID() uint64
+	// Meta returns what the opener of the stream gave as meta. It must not be
+	// changed.
 	Meta() []byte
+	// Side returns geminio.InitiatorSide where the stream was opened,
+	// geminio.RecipientSide where it was accepted.
 	Side() geminio.Side
 }
 
 // ClientDescriber describes an End that reconnected.
 type ClientDescriber interface {
+	// ClientID returns the id that the server gave for the new session.
 	ClientID() uint64
 }
 
@@ -119,9 +132,13 @@ type ServerDelegate interface {
 
 // Delegate is what the delegates of both sides have in common.
 type Delegate interface {
+	// ConnOnline is that of ClientConnDelegate, or of ServerConnDelegate.
 	ConnOnline(ConnDescriber) error
+	// ConnOffline is that of ClientConnDelegate, or of ServerConnDelegate.
 	ConnOffline(ConnDescriber) error
+	// DialogueOnline is that of ClientDialogueDelegate.
 	DialogueOnline(DialogueDescriber) error
+	// DialogueOffline is that of ClientDialogueDelegate.
 	DialogueOffline(DialogueDescriber) error
 	ApplicationDelegate
 }

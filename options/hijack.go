@@ -5,8 +5,8 @@ type HijackOptions struct {
 	// Match says whether the methods that match Pattern are hijacked (true)
 	// or all others (false). If nil, those that match.
 	Match *bool
-	// Pattern is a regular expression (package regexp), unanchored. If nil,
-	// every method is hijacked.
+	// Pattern is a regular expression (package regexp), unanchored. If nil
+	// or empty, every method is hijacked.
 	Pattern *string
 }
 

@@ -2,8 +2,8 @@ package options
 
 // OpenStreamOptions are the options of OpenStream.
 type OpenStreamOptions struct {
-	// Meta is what both sides get from the stream's Meta. Together with Peer
-	// it may be 65,532 bytes long.
+	// Meta is what both sides get from the stream's Meta. With more than 65,524
+	// bytes of Meta and Peer together (packet.MaxMeta) OpenStream fails.
 	Meta []byte
 	// Peer is what both sides get from the stream's Peer. If nil, it is empty.
 	Peer *string

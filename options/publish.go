@@ -29,7 +29,7 @@ type NewMessageOptions struct {
 	Custom []byte
 	// Cnss is how the message is delivered. If nil, CnssAtLeastOnce.
 	Cnss *Cnss
-	// Topic is the message's topic. If nil, it is empty.
+	// Topic is the message's topic, of 1 KiB at most. If nil, it is empty.
 	Topic *string
 }
 

@@ -18,8 +18,8 @@ const (
 
 // A Blocked says that its sender waits for credit.
 type Blocked struct {
-	What BlockedWhat
-	At   uint64 // the newest limit that the sender knows
+	What BlockedWhat // which credit
+	At   uint64      // the newest limit that the sender knows
 }
 
 // AppendBlocked appends the payload of v to dst.

@@ -9,15 +9,15 @@ const BodyHeadLen = 1 + 8
 type BodyKind uint8
 
 const (
-	BodyRequest  BodyKind = 1
-	BodyResponse BodyKind = 2
-	BodyMessage  BodyKind = 3
+	BodyRequest  BodyKind = 1 // of a Request
+	BodyResponse BodyKind = 2 // of a Response
+	BodyMessage  BodyKind = 3 // of a Message
 )
 
 // A BodyHead names one announced content.
 type BodyHead struct {
-	Kind BodyKind
-	ID   uint64
+	Kind BodyKind // whose content it is
+	ID   uint64   // of the exchange: that of the announcement
 }
 
 // A Body is a part of an announced content.

@@ -17,7 +17,7 @@ const (
 	ClassicConn    ClassicType = 0x01 // the client's first packet
 	ClassicConnAck ClassicType = 0x02 // the server's answer
 	ClassicDisConn ClassicType = 0x11 // what follows a refusal
-	ClassicRequest ClassicType = 0x71
+	ClassicRequest ClassicType = 0x71 // a RequestPacket, which no connection takes
 )
 
 // String returns what the packet is.
@@ -37,10 +37,10 @@ func (t ClassicType) String() string {
 
 // A ClassicHeader stands before a handshake packet, big endian.
 type ClassicHeader struct {
-	Version  uint8
-	Type     ClassicType
-	PacketID uint64
-	Length   uint32 // of the body
+	Version  uint8       // always 1
+	Type     ClassicType // which packet it is
+	PacketID uint64      // chosen by the client; the answer repeats it
+	Length   uint32      // of the body
 }
 
 // AppendClassicHeader appends h to dst. The version is always 1.

@@ -7,8 +7,8 @@ const closeFixed = 2
 // A Close ends the connection: it is its sender's last counted frame but for
 // CLOSED.
 type Close struct {
-	Code Code
-	Text []byte
+	Code Code   // why it ends
+	Text []byte // the same in words, or empty
 }
 
 // AppendClose appends the payload of a CLOSE to dst. The text is cut to

@@ -14,9 +14,9 @@ const connFlags = 0x1800
 
 // A ConnPacket is the first thing a client sends.
 type ConnPacket struct {
-	PacketID uint64
+	PacketID uint64 // chosen by the client; the answer repeats it
 	ClientID uint64 // the wanted one; 0: any
-	Meta     []byte
+	Meta     []byte // what the client says of itself; may be empty
 	Hello    []byte // an encoded Hello; nil: none
 }
 

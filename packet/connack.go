@@ -12,7 +12,7 @@ type ConnAckPacket struct {
 	PacketID uint64 // the ConnPacket's
 	Ret      uint8  // 0, or 1 with an Error
 	ClientID uint64 // the one given
-	Error    string
+	Error    string // why the connection is refused; empty if it is not
 	Hello    []byte // an encoded Hello; nil: none
 }
 

@@ -9,8 +9,10 @@ import (
 )
 
 // A PacketFactory hands out the ids that requests and messages show to the
-// application. NewPacketID may be called concurrently.
+// application.
 type PacketFactory interface {
+	// NewPacketID returns an id. It is called for each request and message that
+	// is made, concurrently, and should not block.
 	NewPacketID() uint64
 }
 
@@ -43,27 +45,27 @@ func (f *Factory) NewRequestPacket(pattern, data []byte) *RequestPacket {
 
 // A RequestPacket is a request in the classic format.
 type RequestPacket struct {
-	PacketID  uint64
-	SessionID uint64 // the stream; 1 is the default one
-	Data      *RequestData
+	PacketID  uint64       // names the request
+	SessionID uint64       // the stream; 1 is the default one
+	Data      *RequestData // the body
 }
 
 // RequestData is the body of a RequestPacket. Empty members are left out of
 // the encoding, but for the times.
 type RequestData struct {
-	Key      []byte         `json:"key,omitempty"` // the method
-	Value    []byte         `json:"value,omitempty"`
-	Topic    string         `json:"topic,omitempty"`
-	Custom   []byte         `json:"custom,omitempty"`
-	Error    string         `json:"error,omitempty"`
-	Timeout  time.Duration  `json:"timeout,omitempty"`
-	Deadline time.Time      `json:"deadline"`
-	Context  RequestContext `json:"context"`
+	Key      []byte         `json:"key,omitempty"`     // the method
+	Value    []byte         `json:"value,omitempty"`   // the payload
+	Topic    string         `json:"topic,omitempty"`   // not used by requests
+	Custom   []byte         `json:"custom,omitempty"`  // travels beside the payload
+	Error    string         `json:"error,omitempty"`   // not used by requests
+	Timeout  time.Duration  `json:"timeout,omitempty"` // in nanoseconds; 0: none
+	Deadline time.Time      `json:"deadline"`          // zero: none
+	Context  RequestContext `json:"context"`           // the caller's
 }
 
 // RequestContext is what of a caller's context travels.
 type RequestContext struct {
-	Deadline time.Time `json:"deadline"`
+	Deadline time.Time `json:"deadline"` // zero: none
 }
 
 // Encode returns the classic bytes of the packet: header, stream and JSON. The

@@ -20,9 +20,9 @@ const (
 
 // A Header stands before every payload.
 type Header struct {
-	Type   Type
-	Flags  Flags
-	Length int    // of the payload
+	Type   Type   // of the frame
+	Flags  Flags  // those that the type allows
+	Length int    // of the payload, in bytes
 	Stream uint32 // 0: the connection itself
 }
 

@@ -15,8 +15,8 @@ const (
 type Role uint8
 
 const (
-	RoleClient Role = 'C'
-	RoleServer Role = 'S'
+	RoleClient Role = 'C' // the side that dialled
+	RoleServer Role = 'S' // the side that was dialled
 )
 
 // A Hello is the member "_g2" of a handshake packet: it says that its sender
@@ -24,10 +24,10 @@ const (
 // whether the connection may go on over another transport. A field that is
 // zero is not said.
 type Hello struct {
-	Role  Role
-	Max   uint8 // client: newest version offered; server: version chosen
-	Min   uint8 // client: oldest version offered; server: 0
-	Nonce [16]byte
+	Role  Role     // which side wrote it
+	Max   uint8    // client: newest version offered; server: version chosen
+	Min   uint8    // client: oldest version offered; server: 0
+	Nonce [16]byte // client: random; server: the client's
 
 	MaxFrame      uint32     // largest payload taken; MaxPayload in version 2
 	StreamWindow  uint32     // first Credit limit of the default stream
@@ -38,13 +38,13 @@ type Hello struct {
 	HeartbeatMS   uint32     // interval of the beat; 0: 20 s
 	RefusalCode   Code       // server: why the connection is refused
 
-	KeyShare     [32]byte // X25519; client: asks for a session; server: grants one
-	Instance     [16]byte // client: the server process that it knew; server: its own
-	SessionID    [16]byte // with HasProof the session that goes on, else server: the new one
-	SessionFlags SessionFlags
-	GraceMS      uint32  // server: how long a session lives without a transport
-	Resume       Resume  // said exactly with HasProof
-	Verdict      Verdict // server: why the session that was asked for does not go on
+	KeyShare     [32]byte     // X25519; client: asks for a session; server: grants one
+	Instance     [16]byte     // client: the server process that it knew; server: its own
+	SessionID    [16]byte     // with HasProof the session that goes on, else server: the new one
+	SessionFlags SessionFlags // what its sender can or wants
+	GraceMS      uint32       // server: how long a session lives without a transport
+	Resume       Resume       // said exactly with HasProof
+	Verdict      Verdict      // server: why the session that was asked for does not go on
 
 	Publisher      [16]byte // client: who it is to those that receive effectively once
 	PublisherKnown bool     // server: what came from that publisher is remembered

@@ -19,8 +19,8 @@ type MessageFields struct {
 	Cnss      uint8  // 0 unset, 1 at most, 2 at least, 3 effectively once
 	Flags     uint8  // unknown bits are ignored
 	TimeoutMS uint32 // the time that remains, in milliseconds; 0: no limit
-	CustomLen uint32
-	DataLen   uint32
+	CustomLen uint32 // bytes of the content that are custom
+	DataLen   uint32 // bytes of the content that are data, behind the custom ones
 }
 
 // A Message is published on the header's stream. With MORE it is an
@@ -28,9 +28,9 @@ type MessageFields struct {
 // frames, custom first.
 type Message struct {
 	MessageFields
-	Topic  []byte
-	Custom []byte
-	Data   []byte
+	Topic  []byte // may be empty
+	Custom []byte // travels beside Data
+	Data   []byte // the payload
 }
 
 // MessageCost returns what a message takes of a CreditMessage limit: the

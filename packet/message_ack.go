@@ -7,8 +7,8 @@ const messageAckFixed = 8 + 2
 // A MessageAck is the receiving application's verdict on a Message.
 type MessageAck struct {
 	ID   uint64 // of the Message
-	Code Code
-	Text []byte
+	Code Code   // CodeOK: done
+	Text []byte // the application's, with CodeError
 }
 
 // AppendMessageAck appends the payload of a MESSAGE_ACK to dst. The text is cut

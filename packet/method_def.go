@@ -8,7 +8,7 @@ const methodDefFixed = 4
 // sender on the connection.
 type MethodDef struct {
 	Index uint32 // from 1 to MaxDictionary
-	Name  []byte
+	Name  []byte // of the method
 }
 
 // AppendMethodDef appends the payload of a METHOD_DEF to dst. The name must

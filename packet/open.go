@@ -8,8 +8,8 @@ const openFixed = 4 + 4 + 2 + 2
 type Open struct {
 	StreamWindow  uint32 // first Credit limit that the opener gives
 	MessageWindow uint32 // first CreditMessage limit that the opener gives
-	Meta          []byte
-	Peer          []byte
+	Meta          []byte // what the opener says of the stream; may be empty
+	Peer          []byte // the name that the opener gives; may be empty
 }
 
 // AppendOpen appends the payload of o to dst. Its Meta and Peer together must

@@ -19,9 +19,9 @@ const (
 // A Ping asks the peer for a Pong. It is not counted and may overtake every
 // other frame.
 type Ping struct {
-	Kind     PingKind
-	Opaque   uint64 // comes back in the Pong
-	Position uint64 // how many counted bytes the sender has sent
+	Kind     PingKind // what it is for
+	Opaque   uint64   // comes back in the Pong
+	Position uint64   // how many counted bytes the sender has sent
 }
 
 // AppendPing appends the payload of p to dst.

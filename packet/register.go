@@ -8,16 +8,16 @@ const registerFixed = 8 + 1
 type RegisterOp uint8
 
 const (
-	RegisterAdd      RegisterOp = 1
-	RegisterWithdraw RegisterOp = 2
+	RegisterAdd      RegisterOp = 1 // the method is served from now on
+	RegisterWithdraw RegisterOp = 2 // it is served no more
 )
 
 // A Register says that its sender serves a method on the header's stream, or
 // does not any more.
 type Register struct {
-	ID   uint64 // correlates this exchange
-	Op   RegisterOp
-	Name []byte
+	ID   uint64     // correlates this exchange
+	Op   RegisterOp // whether it is served
+	Name []byte     // of the method
 }
 
 // AppendRegister appends the payload of a REGISTER to dst. The name must not

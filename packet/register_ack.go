@@ -7,8 +7,8 @@ const registerAckFixed = 8 + 2
 // A RegisterAck answers a Register.
 type RegisterAck struct {
 	ID   uint64 // of the Register
-	Code Code
-	Text []byte
+	Code Code   // CodeOK: the method is known
+	Text []byte // why it is not, or empty
 }
 
 // AppendRegisterAck appends the payload of a REGISTER_ACK to dst. The text is cut

@@ -12,8 +12,8 @@ type RequestFields struct {
 	RequestID uint64 // what the application sees
 	TimeoutMS uint32 // the time that remains, in milliseconds; 0: no limit
 	Method    uint32 // index in the dictionary; 0: the name goes with it
-	CustomLen uint32
-	DataLen   uint32
+	CustomLen uint32 // bytes of the content that are custom
+	DataLen   uint32 // bytes of the content that are data, behind the custom ones
 }
 
 // A Request is a call to a method of the header's stream. With MORE it is an
@@ -22,8 +22,8 @@ type RequestFields struct {
 type Request struct {
 	RequestFields
 	Name   []byte // the method's, empty when Method is not 0
-	Custom []byte
-	Data   []byte
+	Custom []byte // travels beside Data
+	Data   []byte // the payload
 }
 
 // AppendRequest appends the payload of a REQUEST up to the content to dst. The

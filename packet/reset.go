@@ -8,7 +8,7 @@ const resetFixed = 4
 // queued of the stream does not matter any more.
 type Reset struct {
 	Code uint32 // a Code
-	Text []byte
+	Text []byte // the same in words, or empty
 }
 
 // AppendReset appends the payload of a RESET to dst. The text is cut to

@@ -10,17 +10,17 @@ const ResponseFieldsLen = 8 + 2 + 2 + 4 + 4
 type ResponseFields struct {
 	ID        uint64 // of the request
 	Code      Code   // CodeOK: no error, whatever the text
-	CustomLen uint32
-	DataLen   uint32
+	CustomLen uint32 // bytes of the content that are custom
+	DataLen   uint32 // bytes of the content that are data, behind the custom ones
 }
 
 // A Response answers a Request. With MORE it is an announcement: Custom and
 // Data are nil, and the content follows in BODY frames, custom first.
 type Response struct {
 	ResponseFields
-	Text   []byte
-	Custom []byte
-	Data   []byte
+	Text   []byte // the handler's error, with CodeError; else why there is no answer
+	Custom []byte // travels beside Data
+	Data   []byte // the payload
 }
 
 // AppendResponse appends the payload of a RESPONSE up to the content to dst.

@@ -49,16 +49,18 @@ type EndOptions struct {
 	// ClosedStreamFunc gets every stream, opened or accepted, once it has
 	// ended, also when the connection was lost.
 	ClosedStreamFunc func(geminio.Stream)
-	// ReadBufferSize is how many messages of a stream may wait for Receive; 0
-	// or less is the default. Bytes are limited by Limits.
+	// ReadBufferSize is how many messages of a stream may wait for Receive
+	// before their publishers get no further credit; with 0 or less their number
+	// has no limit. Their bytes are limited by Limits.
 	ReadBufferSize int
-	// WriteBufferSize is how many frames of a stream may wait to be written; 0
-	// or less is the default.
+	// WriteBufferSize is how many writes of a stream (of large ones, parts of
+	// 64 KiB at most) may wait for the connection before the writer waits; with
+	// 0 or less their number has no limit. Their bytes are limited by Limits.
 	WriteBufferSize int
 	// Limits bound what the connection may cost. Zero fields are defaults.
 	Limits options.Limits
-	// Heartbeat is the interval of the beat; 0 or less is the default, 20 s.
-	// The smaller one of both sides counts.
+	// Heartbeat is the interval of the beat, 10 ms at least; 0 or less is the
+	// default, 20 s. The smaller one of both sides counts.
 	Heartbeat time.Duration
 	// HandshakeErrors says whether AcceptEnd returns handshakes that failed.
 	HandshakeErrors bool
@@ -100,16 +102,15 @@ func (opt *EndOptions) SetClientID(clientID uint64) { opt.ClientID = &clientID }
 // Ends meanwhile.
 func (opt *EndOptions) SetWaitRemoteRPCs(methods ...string) { opt.RemoteMethods = methods }
 
-// SetBufferSize sets how many messages of a stream may wait for Receive, and
-// how many of its frames may wait to be written; 0 or less is the default.
+// SetBufferSize sets ReadBufferSize and WriteBufferSize.
 func (opt *EndOptions) SetBufferSize(read, write int) {
 	opt.ReadBufferSize = read
 	opt.WriteBufferSize = write
 }
 
 // SetRemoteRPCCheck makes a call of a method that the client has not
-// registered on the stream fail without asking it. Hijacked methods are not
-// registered.
+// registered on the stream fail without asking it, with the text "remote rpc
+// unregistered". Hijacked methods are not registered.
 func (opt *EndOptions) SetRemoteRPCCheck() { opt.RemoteMethodCheck = true }
 
 // SetRegisterLocalRPCs sets what is registered, the client knowing, before the
@@ -122,8 +123,8 @@ func (opt *EndOptions) SetRegisterLocalRPCs(methods ...*geminio.MethodRPC) {
 // constructor fails with limits that do not add up.
 func (opt *EndOptions) SetLimits(limits options.Limits) { opt.Limits = limits }
 
-// SetHeartbeat sets the interval of the beat; 0 or less is the default, 20 s.
-// The smaller one of both sides counts. A peer that is silent for two
+// SetHeartbeat sets the interval of the beat, 10 ms at least; 0 or less is the
+// default, 20 s. The smaller one of both sides counts. A peer that is silent for two
 // intervals and 5 s is taken for dead.
 func (opt *EndOptions) SetHeartbeat(interval time.Duration) { opt.Heartbeat = interval }
 
