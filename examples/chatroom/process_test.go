@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	programs = dir
-	out, err := exec.Command("go", "build", raceFlag, "-o", dir+string(filepath.Separator), "./server", "./client").CombinedOutput()
+	out, err := exec.Command("go", "build", raceFlag, "-ldflags=-s -w", "-o", dir+string(filepath.Separator), "./server", "./client").CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		_ = os.RemoveAll(dir)
@@ -129,7 +129,13 @@ type process struct {
 
 func run(t *testing.T, name string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(program(name), args...), stdout: newOutput(), stderr: newOutput(), ended: make(chan struct{})}
+	return start(t, program(name), args...)
+}
+
+// start starts anything.
+func start(t *testing.T, name string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(name, args...), stdout: newOutput(), stderr: newOutput(), ended: make(chan struct{})}
 	p.cmd.Env = environment()
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	var err error
@@ -191,11 +197,17 @@ func (p *process) kill(t *testing.T) {
 func serve(t *testing.T, args ...string) (*process, string) {
 	t.Helper()
 	p := run(t, "server", append([]string{"-addr", "127.0.0.1:0"}, args...)...)
+	return p, address(t, p)
+}
+
+// address returns the address that a server listens on.
+func address(t *testing.T, p *process) string {
+	t.Helper()
 	text := p.stdout.has(t, "\n")
 	line, _ := bufio.NewReader(strings.NewReader(text)).ReadString('\n')
 	addr, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
 	require.True(t, ok, line)
-	return p, addr
+	return addr
 }
 
 // join runs a client without a screen, and returns when it is in its room.

@@ -3,6 +3,7 @@ package chatroom
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -35,6 +36,22 @@ func TestACutConnectionIsNoticedAndNothingIsLost(t *testing.T) {
 	})
 	text := bob.stdout.has(t, "* alice is back", "alice: I am in a tunnel\n")
 	assert.NotContains(t, text, "alice left")
+}
+
+func TestQuitWaitsForWhatIsUnsent(t *testing.T) {
+	t.Parallel()
+	_, addr := serve(t)
+	via := newProxy(t, addr)
+	bob := join(t, addr, "bob")
+	alice := sit(t, via.addr(), "alice")
+	alice.screen.has(t, "you are in #lobby", "● connected")
+	via.cut()
+	alice.screen.has(t, "○ reconnecting")
+	alice.keys(t, "one more thing\r/quit\r")
+	alice.screen.has(t, "2 unsent", "* ends when everything is sent")
+	via.lead(addr)
+	bob.stdout.has(t, "alice: one more thing\n", "* alice left\n")
+	alice.exit(t, 0)
 }
 
 func TestClientsSurviveARestartOfTheServer(t *testing.T) {
@@ -130,12 +147,44 @@ func TestTheHistoryFileOutlivesTheServer(t *testing.T) {
 	assert.Equal(t, 2, strings.Count(string(kept), "\n"), string(kept))
 }
 
+// What does not fit on the disk is refused, and in the way of nothing later.
+func TestAFullDisk(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip(err)
+	}
+	file := filepath.Join(t.TempDir(), "history")
+	// The system refuses to let a file grow beyond 1 KiB.
+	full := start(t, "sh", "-c", `trap "" XFSZ; ulimit -f 2; exec "$@"`, "sh", program("server"), "-addr", "127.0.0.1:0", "-history", file)
+	addr := address(t, full)
+	alice := join(t, addr, "alice", "-stay")
+	alice.say(t, "this fits")
+	alice.stdout.has(t, "alice: this fits\n")
+	bob := join(t, addr, "bob")
+	bob.say(t, strings.Repeat("this does not ", 100))
+	bob.exit(t, 1)
+	bob.stderr.has(t, "client: line 1: the server cannot keep messages now\n")
+	full.stderr.has(t, "file too large")
+	alice.say(t, "this fits too")
+	text := alice.stdout.has(t, "alice: this fits too\n")
+	assert.NotContains(t, text, "does not")
+	full.kill(t)
+
+	server, addr := serve(t, "-history", file)
+	bob = join(t, addr, "bob")
+	text, _ = bob.stdout.get()
+	assert.Contains(t, text, "alice: this fits\n")
+	assert.Contains(t, text, "alice: this fits too\n")
+	complaints, _ := server.stderr.get()
+	assert.NotContains(t, complaints, "skipped")
+}
+
 // Several clients talk while their connections are cut and the server is
 // killed, which keeps a file: everybody sees everything once, in one order.
 func TestNothingIsLostOrSeenTwice(t *testing.T) {
 	t.Parallel()
 	talkers, lines, cuts := 4, 60, 3
-	if os.Getenv("GEMINIO_SOAK") == "1" {
+	if os.Getenv("GEMINIO_SOAK") != "" {
 		talkers, lines, cuts = 10, 100, 20 // what a history holds
 	}
 	file := filepath.Join(t.TempDir(), "history")

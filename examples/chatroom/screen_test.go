@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -103,13 +104,16 @@ func TestRoomsOnTheScreen(t *testing.T) {
 	bob := join(t, addr, "bob", "-room", "lobby,dev")
 	alice := sit(t, addr, "alice")
 	alice.screen.has(t, "you are in #lobby")
-	alice.keys(t, "/join #Dev\r")
-	alice.screen.has(t, "#dev · 2 here: alice, bob", "you are in #dev")
+	alice.keys(t, "/join #Dev\rtyped ahead\r")
+	alice.screen.has(t, "#dev · 2 here: alice, bob", "you are in #dev", "alice: typed ahead")
+	bob.stdout.has(t, "#dev", "alice: typed ahead\n")
 	bob.say(t, "/join lobby")
 	bob.say(t, "in the lobby")
 	alice.screen.has(t, "#dev", "#lobby 1 new")
 	alice.keys(t, "\t")
 	alice.screen.has(t, "#lobby · 2 here", "bob: in the lobby")
+	alice.keys(t, "/join no way\r")
+	alice.screen.has(t, "#lobby · 2 here", `room "no way": letters`)
 	alice.keys(t, "/leave\r")
 	alice.screen.has(t, "#dev · 2 here", "you left #lobby")
 	bob.stdout.has(t, "#lobby", "alice left")
@@ -144,6 +148,34 @@ func TestTheScreenFollowsItsSizeAndScrolls(t *testing.T) {
 	})
 }
 
+// However narrow it is, nothing breaks, and it is all there again afterwards.
+func TestASmallTerminal(t *testing.T) {
+	t.Parallel()
+	_, addr := serve(t)
+	bob := join(t, addr, "bob")
+	alice := sit(t, addr, "alice")
+	alice.screen.has(t, "you are in #lobby")
+	const text = "grüß 👩‍👧 你好 and some more words"
+	bob.say(t, text)
+	alice.screen.has(t, "bob: grüß")
+	for i, size := range [][2]int{{20, 5}, {7, 4}, {3, 3}, {2, 2}, {1, 1}} {
+		alice.resize(t, size[0], size[1])
+		bob.say(t, text)
+		line := fmt.Sprintf("line %d", i)
+		alice.keys(t, line+"\r")
+		bob.stdout.has(t, "alice: "+line+"\n")
+		screen, _ := alice.screen.get()
+		for _, row := range strings.Split(screen, "\n") {
+			assert.LessOrEqual(t, ansi.StringWidth(row), columns)
+		}
+	}
+	alice.resize(t, columns, rows)
+	alice.screen.until(t, "all is there", func(s string) bool {
+		return row(s, 0) == " #lobby · 2 here: alice, bob" && strings.Contains(s, "alice: line 4") &&
+			row(s, -2) == "● connected · alice" && row(s, -1) == "> say something, or /help"
+	})
+}
+
 // However it ends, the terminal is as it was.
 func TestTheClientEndsInOrder(t *testing.T) {
 	t.Parallel()
@@ -153,9 +185,13 @@ func TestTheClientEndsInOrder(t *testing.T) {
 	_, addr := serve(t)
 	bob := join(t, addr, "bob")
 	for name, end := range map[string]func(*testing.T, *terminal){
-		"ctrl-c":  func(t *testing.T, term *terminal) { term.keys(t, "\x03") },
-		"quit":    func(t *testing.T, term *terminal) { term.keys(t, "/quit\r") },
+		"ctrl-c": func(t *testing.T, term *terminal) { term.keys(t, "\x03") },
+		"quit": func(t *testing.T, term *terminal) {
+			term.keys(t, "goodbye from a person\r/quit\r")
+			bob.stdout.has(t, "quit: goodbye from a person\n")
+		},
 		"SIGINT":  func(t *testing.T, term *terminal) { require.NoError(t, term.cmd.Process.Signal(os.Interrupt)) },
+		"SIGHUP":  func(t *testing.T, term *terminal) { require.NoError(t, term.cmd.Process.Signal(syscall.SIGHUP)) },
 		"SIGTERM": func(t *testing.T, term *terminal) { require.NoError(t, term.cmd.Process.Signal(syscall.SIGTERM)) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,7 @@ func TestTLSAndToken(t *testing.T) {
 	} {
 		p := run(t, "client", append([]string{"-addr", addr, "-nick", "bob"}, args...)...)
 		p.exit(t, 1)
-		p.stderr.has(t, "chatroom client: connect to "+addr+": ", what)
+		p.stderr.has(t, "client: connect to "+addr+": ", what)
 	}
 	alice.interrupt(t)
 	server.interrupt(t)

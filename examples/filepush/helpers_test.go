@@ -21,10 +21,12 @@ import (
 )
 
 const (
-	mib   = 1 << 20
-	limit = 60 * time.Second // for everything that is waited for
-	tick  = 10 * time.Millisecond
+	mib  = 1 << 20
+	tick = 10 * time.Millisecond
 )
+
+// limit is for everything that is waited for.
+var limit = time.Minute
 
 var (
 	buildFlags []string
@@ -32,11 +34,14 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if soak() {
+		limit = 10 * time.Minute
+	}
 	var err error
 	if bin, err = os.MkdirTemp("", "filepush-*"); err != nil {
 		panic(err)
 	}
-	args := append([]string{"build", "-o", bin + string(filepath.Separator)}, buildFlags...)
+	args := append([]string{"build", "-ldflags=-s -w", "-o", bin + string(filepath.Separator)}, buildFlags...)
 	if out, err := exec.Command("go", append(args, "./server", "./client")...).CombinedOutput(); err != nil {
 		panic(string(out))
 	}
@@ -53,6 +58,14 @@ func program(name string) string {
 	return filepath.Join(bin, name)
 }
 
+// environment is that of the programs. Those that look for races would wait a
+// second before they end.
+func environment(more ...string) []string {
+	return append(os.Environ(), append(more, "GORACE=atexit_sleep_ms=0", "FILEPUSH_TOKEN=")...)
+}
+
+func soak() bool { return os.Getenv("GEMINIO_SOAK") != "" }
+
 // process is a program that runs. It is killed with the test.
 type process struct {
 	t     *testing.T
@@ -67,6 +80,7 @@ type process struct {
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(name, args...), ended: make(chan struct{})}
+	p.cmd.Env = environment()
 	stdout, err := p.cmd.StdoutPipe()
 	require.NoError(t, err)
 	stderr, err := p.cmd.StderrPipe()

@@ -30,8 +30,8 @@ func TestFlagsExplainThemselves(t *testing.T) {
 	for _, which := range []string{"server", "client"} {
 		p := start(t, program(which), "-h")
 		assert.Equal(t, 0, p.wait())
-		for _, text := range []string{"Usage: " + which, "-addr address", "-token-file", "-pprof"} {
-			assert.Contains(t, p.errors(), text)
+		for _, text := range []string{"Usage: " + which + " [flags]", "-addr address", "-token-file", "-pprof"} {
+			assert.NotEmpty(t, p.lines(text), text)
 		}
 	}
 	for _, c := range []struct {
@@ -41,17 +41,16 @@ func TestFlagsExplainThemselves(t *testing.T) {
 	}{
 		{2, "not defined", []string{"server", "-what"}},
 		{2, "no file", []string{"server"}},
-		{2, "belong together", []string{"server", "-cert", "x", name}},
+		{2, "go together", []string{"server", "-cert", "x", name}},
 		{2, "-limit", []string{"server", "-limit", "-1", name}},
-		{2, "-log", []string{"client", "-log", "loud"}},
+		{2, "-limit", []string{"server", "-limit", "NaN", name}},
 		{2, "unexpected", []string{"client", "what"}},
 		{1, "no such file", []string{"server", "/does/not/exist"}},
 		{1, "not a regular file", []string{"server", os.TempDir()}},
 		{1, "two files", []string{"server", name, name}},
 		{1, "-cert, -key", []string{"server", "-cert", "/does/not/exist", "-key", "/does/not/exist", name}},
-		{1, "-pprof", []string{"client", "-pprof", "nowhere:1:2", "-dir", t.TempDir()}},
 		{1, "-ca", []string{"client", "-ca", "/does/not/exist", "-dir", t.TempDir()}},
-		{1, "refused", []string{"client", "-addr", "127.0.0.1:1", "-dir", t.TempDir()}},
+		{1, "client: connect to 127.0.0.1:1: ", []string{"client", "-addr", "127.0.0.1:1", "-dir", t.TempDir()}},
 	} {
 		p := start(t, program(c.args[0]), c.args[1:]...)
 		assert.Equal(t, c.want, p.wait(), c.args)
@@ -64,7 +63,7 @@ func TestSignalsEndBothInOrder(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no signals")
 	}
-	name, data := randomFile(t, 8*mib)
+	name, data := randomFile(t, 6*mib)
 	srv, addr := startServer(t, "-pprof", "127.0.0.1:0", name)
 	p, dir := startProxy(t, addr), t.TempDir()
 	p.passUpTo(2 * mib)
@@ -123,7 +122,7 @@ func TestTLSAndTokens(t *testing.T) {
 	token, wrong := filepath.Join(t.TempDir(), "token"), filepath.Join(t.TempDir(), "wrong")
 	require.NoError(t, os.WriteFile(token, []byte("secret\n"), 0o600))
 	require.NoError(t, os.WriteFile(wrong, []byte("sesame\n"), 0o600))
-	name, data := randomFile(t, 8*mib)
+	name, data := randomFile(t, 4*mib)
 	_, addr := startServer(t, "-cert", cert, "-key", key, "-token-file", token, name)
 
 	refused := func(text string, args ...string) {
@@ -137,7 +136,7 @@ func TestTLSAndTokens(t *testing.T) {
 	refused("certificate", "-tls", "-token-file", token) // not one that the system trusts
 
 	p, dir := startProxy(t, addr), t.TempDir()
-	p.cutEvery(3*mib, 2)
+	p.cutEvery(3*mib/2, 2)
 	c := startClient(t, p.addr(), dir, "-tls", "-ca", cert, "-token-file", token)
 	requireReceived(t, c, dir, data)
 	assert.Zero(t, p.cutsLeft())

@@ -3,7 +3,6 @@
 package filepush
 
 import (
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -36,13 +35,13 @@ func tail(s string) string { return s[max(0, len(s)-4000):] }
 
 func TestATerminalHasABar(t *testing.T) {
 	t.Parallel()
-	name, data := randomFile(t, 8*mib)
+	name, data := randomFile(t, 4*mib)
 	_, addr := startServer(t, name)
 	p, dir := startProxy(t, addr), t.TempDir()
-	p.passUpTo(9 * mib / 2)
+	p.passUpTo(9 * mib / 4)
 
 	cmd := exec.Command(program("client"), "-addr", p.addr(), "-dir", dir)
-	cmd.Env = append(os.Environ(), "TERM=xterm")
+	cmd.Env = environment("TERM=xterm")
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 100})
 	require.NoError(t, err)
 	out, ended := &screen{}, make(chan struct{})
@@ -77,13 +76,13 @@ func TestATerminalHasABar(t *testing.T) {
 			return true
 		}, limit, tick, text)
 	}
-	shows("data.bin 5", "=>", " / 8.4 MB", "MB/s") // half of it, and a bar
+	shows("data.bin 5", "=>", " / 4.2 MB", "MB/s") // half of it, and a bar
 	p.cut()
 	shows("connection lost, dialing again\r\ndata.bin 5") // above the bar
 	p.passAll()
 	<-ended
 	require.NoError(t, cmd.Wait())
-	assert.Contains(t, out.String(), "data.bin: whole, SHA-256 verified, 8.4 MB in ")
+	assert.Contains(t, out.String(), "data.bin: whole, SHA-256 verified, 4.2 MB in ")
 	assert.Contains(t, out.String(), "connection is back")
 	requireOnly(t, dir, data)
 }

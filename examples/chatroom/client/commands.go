@@ -19,10 +19,12 @@ const help = `/join ROOM   go to a room, a new one if need be
 /who         who is here
 /nick NAME   be called otherwise
 /quit        end
-//TEXT       say /TEXT`
+//TEXT       say /TEXT
+On a screen, Tab goes to the next room, PgUp and PgDn scroll`
 
 // result is what a line led to.
 type result struct {
+	left string // the room that was left, if one was
 	next string // the room to go to, empty for none
 	text string // what to show
 }
@@ -94,7 +96,7 @@ func (s *session) leave(ctx context.Context, room string) (result, error) {
 	if err != nil {
 		return result{}, err
 	}
-	then := result{text: "you left #" + room}
+	then := result{left: room, text: "you left #" + room}
 	if _, rooms := s.who(); len(rooms) > 0 {
 		then.next = rooms[len(rooms)-1]
 	}

@@ -25,39 +25,16 @@ func (e entry) text() string {
 // histories of a few rooms.
 const remembered = 8 * chat.MaxKeep
 
-// seen knows which messages were shown: after a lost session the history
-// brings them again.
-type seen struct {
-	ids   map[string]struct{}
-	order []string
-}
-
-// first tells whether id is new, and remembers it.
-func (s *seen) first(id string) bool {
-	if s.ids == nil {
-		s.ids = make(map[string]struct{})
-	}
-	if _, again := s.ids[id]; again {
-		return false
-	}
-	s.ids[id] = struct{}{}
-	s.order = append(s.order, id)
-	if len(s.order) > remembered {
-		delete(s.ids, s.order[0])
-		s.order = s.order[1:]
-	}
-	return true
-}
-
-// entries returns what is new in an event.
-func (s *seen) entries(event chat.Event) []entry {
+// entries returns what is new in an event: after a lost session the history
+// brings again what was seen.
+func entries(event chat.Event, seen *chat.Seen) []entry {
 	var list []entry
 	say := func(m chat.Message) {
-		if s.first(m.ID) {
-			list = append(list, entry{at: m.At, nick: chat.Clean(m.Nick), body: chat.Clean(m.Text)})
+		if seen.Add(m.ID) {
+			list = append(list, entry{at: m.At, nick: m.Nick, body: m.Text})
 		}
 	}
-	happen := func(body string) { list = append(list, entry{at: event.At, body: chat.Clean(body)}) }
+	happen := func(body string) { list = append(list, entry{at: event.At, body: body}) }
 	switch event.Kind {
 	case chat.Welcome:
 		for _, m := range event.History {

@@ -16,7 +16,7 @@ import (
 type printer struct {
 	mu   sync.Mutex
 	w    io.Writer
-	seen seen
+	seen *chat.Seen
 	link bool
 	lost func(error) // called when the server refuses the client
 }
@@ -33,7 +33,7 @@ func (p *printer) show(update any) {
 	case refused:
 		p.lost(u.err)
 	case chat.Event:
-		for _, e := range p.seen.entries(u) {
+		for _, e := range entries(u, p.seen) {
 			p.line("#" + u.Room + " " + e.at.Local().Format("15:04") + " " + e.text())
 		}
 	}
@@ -47,7 +47,7 @@ func (p *printer) line(text string) { fmt.Fprintln(p.w, text) }
 func runLines(ctx context.Context, cfg config, r io.Reader, w io.Writer) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	p := &printer{w: w, lost: cancel}
+	p := &printer{w: w, seen: chat.NewSeen(remembered), lost: cancel}
 	s, err := connect(ctx, cfg, p.show)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -76,21 +76,25 @@ func runLines(ctx context.Context, cfg config, r io.Reader, w io.Writer) error {
 	return err
 }
 
+// maxLine is how long a line may be that is looked at: too long to be said.
+const maxLine = 1 << 20
+
 // sayLines does what the lines say, one after the other. What the server does
 // not agree to is an error: a script should know.
 func sayLines(ctx context.Context, cfg config, s *session, r io.Reader, p *printer) error {
 	_, rooms := s.who()
 	room := rooms[len(rooms)-1]
 	lines := bufio.NewScanner(r)
-	for lines.Scan() {
+	lines.Buffer(nil, maxLine)
+	for n := 1; lines.Scan(); n++ {
 		res, err := s.do(ctx, room, lines.Text())
 		if err == errQuit {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", lines.Text(), err)
+			return fmt.Errorf("line %d: %w", n, err)
 		}
-		if res.next != "" || strings.HasPrefix(lines.Text(), "/leave") {
+		if res.next != "" || res.left != "" {
 			room = res.next
 		}
 		if res.text != "" {
@@ -99,8 +103,11 @@ func sayLines(ctx context.Context, cfg config, s *session, r io.Reader, p *print
 			p.mu.Unlock()
 		}
 	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("standard input: %w", err)
+	}
 	if cfg.stay {
 		<-ctx.Done()
 	}
-	return lines.Err()
+	return nil
 }

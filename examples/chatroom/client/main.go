@@ -6,61 +6,62 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/term"
 	"github.com/jumboframes/armorigo/log"
 
 	"github.com/singchia/geminio/examples/chatroom/internal/chat"
-	"github.com/singchia/geminio/examples/chatroom/internal/program"
+	"github.com/singchia/geminio/examples/internal/program"
 )
 
 type config struct {
-	addr, ca, token string
-	tls             bool
-	nick, secret    string
-	rooms           string
-	plain, stay     bool
-	logFile, pprof  string
-	verbose         bool
+	addr, nick, secret string
+	rooms, logFile     string
+	plain, stay        bool
+	token              program.Token
+	tls                program.ClientTLS
 }
 
 func main() {
 	var cfg config
-	flag.StringVar(&cfg.addr, "addr", "127.0.0.1:1202", "`address` of the server")
-	flag.BoolVar(&cfg.tls, "tls", false, "use TLS")
-	flag.StringVar(&cfg.ca, "ca", "", "`file` with the certificates that vouch for the server, PEM; empty takes the system's")
-	flag.StringVar(&cfg.token, "token", "", "`token` that the server asks for; empty takes $CHATROOM_TOKEN")
-	flag.StringVar(&cfg.nick, "nick", "", "`nickname`, up to 20 letters and digits; empty takes $USER")
-	flag.StringVar(&cfg.secret, "secret", "", "`secret` with which a later client may take the nickname over at once; empty makes one up")
-	flag.StringVar(&cfg.rooms, "room", "lobby", "`rooms` to join, separated by commas")
-	flag.BoolVar(&cfg.plain, "plain", false, "lines instead of a screen, on a terminal too")
-	flag.BoolVar(&cfg.stay, "stay", false, "without a screen: go on printing when standard input has ended")
-	flag.StringVar(&cfg.logFile, "log", "", "`file` for the log; empty is standard error, and nowhere where there is a screen")
-	flag.StringVar(&cfg.pprof, "pprof", "", "`address` of a page with profiles (net/http/pprof); empty for none")
-	flag.BoolVar(&cfg.verbose, "v", false, "log what the library does too")
-	flag.Parse()
-	program.Main("chatroom client", func(ctx context.Context) error { return run(ctx, cfg) })
+	program.Main(program.Command{
+		Name: "client",
+		About: "Takes part in a chat: with a screen of its own on a terminal, line by line in a\n" +
+			"script. A script ends when all has been said that its standard input has.",
+		Level: "warn",
+		Flags: cfg.define,
+		Run:   func(ctx context.Context, _ []string) error { return run(ctx, cfg) },
+	})
+}
+
+func (cfg *config) define(flags *flag.FlagSet) {
+	flags.StringVar(&cfg.addr, "addr", "127.0.0.1:1202", "`address` of the server")
+	flags.StringVar(&cfg.nick, "nick", "", "`nickname`, up to 20 letters and digits; if empty, $USER")
+	flags.StringVar(&cfg.secret, "secret", "", "`secret` with which a later client may take the nickname over at once; if empty, one is made up")
+	flags.StringVar(&cfg.rooms, "room", "lobby", "`rooms` to join, separated by commas; the last one is shown")
+	flags.BoolVar(&cfg.plain, "plain", false, "lines instead of a screen, on a terminal too")
+	flags.BoolVar(&cfg.stay, "stay", false, "without a screen: go on printing when standard input has ended")
+	flags.StringVar(&cfg.logFile, "log-file", "", "`file` for the log; if empty, standard error, and nowhere where there is a screen")
+	cfg.token.Define(flags, "CHATROOM_TOKEN", "that the server asks for")
+	cfg.tls.Define(flags)
 }
 
 func run(ctx context.Context, cfg config) error {
 	if err := cfg.check(); err != nil {
-		return program.UsageError{Err: err}
+		return program.Usage("%w", err)
 	}
 	screen := !cfg.plain && term.IsTerminal(os.Stdin.Fd()) && term.IsTerminal(os.Stdout.Fd())
 	closeLog, err := openLog(cfg, screen)
 	if err != nil {
-		return err
+		return fmt.Errorf("-log-file: %w", err)
 	}
 	defer closeLog()
-	if err := program.ServePprof(cfg.pprof); err != nil {
-		return err
-	}
 	if screen {
 		return runScreen(ctx, cfg)
 	}
@@ -69,9 +70,6 @@ func run(ctx context.Context, cfg config) error {
 
 // check completes what is missing and says what is wrong.
 func (cfg *config) check() error {
-	if cfg.token == "" {
-		cfg.token = os.Getenv("CHATROOM_TOKEN")
-	}
 	if cfg.nick == "" {
 		cfg.nick = os.Getenv("USER")
 	}
@@ -83,29 +81,25 @@ func (cfg *config) check() error {
 			return fmt.Errorf("-room: %w", err)
 		}
 	}
-	if cfg.ca != "" && !cfg.tls {
-		return errors.New("-ca is for -tls")
-	}
 	if cfg.secret == "" {
 		cfg.secret = rand.Text()
 	}
 	return nil
 }
 
+// roomNames returns the rooms to join, at least one.
 func (cfg *config) roomNames() []string {
 	var names []string
 	for _, name := range strings.Split(cfg.rooms, ",") {
-		names = append(names, chat.RoomName(name))
+		if name = chat.RoomName(name); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	return names
 }
 
 // openLog keeps the log away from the screen.
 func openLog(cfg config, screen bool) (closeLog func(), err error) {
-	log.SetLevel(log.LevelWarn)
-	if cfg.verbose {
-		log.SetLevel(log.LevelDebug)
-	}
 	switch {
 	case cfg.logFile != "":
 		f, err := os.OpenFile(cfg.logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -116,8 +110,6 @@ func openLog(cfg config, screen bool) (closeLog func(), err error) {
 		return func() { log.SetOutput(os.Stderr); _ = f.Close() }, nil
 	case screen:
 		log.SetOutput(io.Discard)
-	default:
-		log.SetOutput(os.Stderr)
 	}
 	return func() {}, nil
 }

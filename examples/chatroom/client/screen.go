@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/charmbracelet/bubbles/cursor"
@@ -26,7 +28,7 @@ type screen struct {
 	input         textinput.Model
 	room          string // the one that is shown
 	scrolls       map[string]*scroll
-	seen          seen
+	seen          *chat.Seen
 	link          linkState
 	refused       error // why the server does not know us
 	unsent        int   // jobs that are not done
@@ -48,13 +50,16 @@ type failed struct{ err error }
 
 // runScreen shows the chat until it is quit or ctx ends.
 func runScreen(ctx context.Context, cfg config) error {
-	interrupted := ctx
-	ctx, cancel := context.WithCancel(ctx)
+	// Who closes the window leaves in order, and the nickname is free at once.
+	interrupted, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+	defer stop()
+	ctx, cancel := context.WithCancel(interrupted)
 	defer cancel()
 	m := &screen{
 		jobs:    make(chan job, 1000),
 		input:   textinput.New(),
 		scrolls: make(map[string]*scroll),
+		seen:    chat.NewSeen(remembered),
 		link:    linkState{true},
 	}
 	m.input.Prompt = "> "
@@ -94,8 +99,7 @@ func runScreen(ctx context.Context, cfg config) error {
 			p.Send(failed{err})
 		}
 	}()
-	stop := context.AfterFunc(ctx, p.Quit)
-	defer stop()
+	defer context.AfterFunc(ctx, p.Quit)()
 	if _, err := p.Run(); err != nil {
 		return fmt.Errorf("terminal: %w", err)
 	}
@@ -169,11 +173,15 @@ func (m *screen) enter(line string) tea.Cmd {
 	}
 	j := job{room: m.room, line: line}
 	switch command, _, _ := strings.Cut(strings.TrimSpace(line), " "); command {
-	case "/quit":
-		return tea.Quit
 	case "/nick":
 		// Not behind lines that the server takes under the new name alone.
 		m.rename(j)
+	case "/quit":
+		if m.unsent == 0 {
+			return tea.Quit
+		}
+		m.notice(m.room, "ends when everything is sent; Ctrl-C ends at once")
+		fallthrough
 	default:
 		select {
 		case m.jobs <- j:
@@ -184,21 +192,35 @@ func (m *screen) enter(line string) tea.Cmd {
 	}
 	m.unsent++
 	m.input.Reset()
+	if room := joining(line); room != "" {
+		m.show(room) // at once: the next line is for there
+	}
 	return nil
+}
+
+// joining returns the room to which a line goes, if it goes to one.
+func joining(line string) string {
+	command, argument, _ := strings.Cut(strings.TrimSpace(line), " ")
+	if room := chat.RoomName(argument); command == "/join" && chat.CheckName("room", room) == nil {
+		return room
+	}
+	return ""
 }
 
 func (m *screen) done(d done) {
 	m.unsent--
-	switch {
-	case d.err != nil && d.err != errQuit:
+	if d.err != nil && d.err != errQuit {
+		if room := joining(d.line); room != "" && room == m.room {
+			m.show(d.room) // it is not in there
+		}
 		m.notice(d.room, d.line+": "+d.err.Error())
 		return
-	case strings.HasPrefix(d.line, "/leave"):
-		delete(m.scrolls, d.room)
-		m.show(d.next)
 	}
-	if d.next != "" {
-		m.show(d.next)
+	if d.left != "" {
+		delete(m.scrolls, d.left)
+		if m.room == d.left {
+			m.show(d.next)
+		}
 	}
 	if d.text != "" {
 		m.notice(m.room, d.text)
@@ -212,7 +234,7 @@ func (m *screen) event(event chat.Event) {
 		return // left meanwhile
 	}
 	s := m.scroll(event.Room)
-	for _, e := range m.seen.entries(event) {
+	for _, e := range entries(event, m.seen) {
 		s.add(e)
 		if event.Room != m.room && e.nick != "" {
 			s.unread++

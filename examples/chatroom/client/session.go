@@ -16,6 +16,7 @@ import (
 	"github.com/singchia/geminio/client"
 	"github.com/singchia/geminio/delegate"
 	"github.com/singchia/geminio/examples/chatroom/internal/chat"
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/options"
 )
 
@@ -48,7 +49,11 @@ type refused struct{ err error }
 
 // connect returns a session that is connected and present in its rooms.
 func connect(ctx context.Context, cfg config, show func(any)) (*session, error) {
-	dial, err := dialer(ctx, cfg)
+	token, err := cfg.token.Value()
+	if err != nil {
+		return nil, err
+	}
+	dial, err := cfg.tls.Dialer(ctx, cfg.addr)
 	if err != nil {
 		return nil, err
 	}
@@ -61,10 +66,10 @@ func connect(ctx context.Context, cfg config, show func(any)) (*session, error) 
 	}
 	opts := client.NewEndOptions()
 	opts.SetDelegate(s)
-	opts.SetMeta([]byte(cfg.token))
+	opts.SetMeta([]byte(token))
 	opts.SetWaitRemoteRPCs(chat.MethodPresent, chat.MethodRooms)
-	if s.end, err = client.NewRetryEndWithDialer(dial, opts); err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", cfg.addr, err)
+	if s.end, err = program.Connect(ctx, dial, opts); err != nil {
+		return nil, fmt.Errorf("connect to %s: %s", cfg.addr, chat.Clean(err.Error()))
 	}
 	if err := s.change(ctx, func(p *chat.Presence) { p.Rooms = cfg.roomNames() }); err != nil {
 		s.end.Close()
@@ -105,6 +110,7 @@ func (s *session) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("the server speaks another language: %w", err)
 		}
+		event.Clean()
 		if event.Kind == chat.Replaced {
 			return errReplaced
 		}
@@ -180,7 +186,7 @@ func (s *session) change(ctx context.Context, edit func(*chat.Presence)) error {
 			continue // to the next session; presenting the same again is harmless
 		}
 		if err != nil {
-			return err
+			return theirs(err)
 		}
 		break
 	}
@@ -200,21 +206,37 @@ func (s *session) change(ctx context.Context, edit func(*chat.Presence)) error {
 // many connections and sessions that takes. The id makes sure that it is there
 // once.
 func (s *session) say(ctx context.Context, room, text string) error {
+	text = chat.Clean(text)
+	if err := chat.CheckText(text); err != nil {
+		return err
+	}
 	opts := options.NewMessage()
 	opts.SetTopic(room)
 	opts.SetCustom([]byte(s.idBase + strconv.FormatUint(s.ids.Add(1), 10)))
-	return s.end.Publish(ctx, s.end.NewMessage([]byte(text), opts))
+	return theirs(s.end.Publish(ctx, s.end.NewMessage([]byte(text), opts)))
 }
 
 // list returns the rooms of the server.
 func (s *session) list(ctx context.Context) ([]chat.Room, error) {
 	rsp, err := s.end.Call(ctx, chat.MethodRooms, s.end.NewRequest(nil))
 	if err != nil {
-		return nil, err
+		return nil, theirs(err)
 	}
 	var rooms []chat.Room
 	err = json.Unmarshal(rsp.Data(), &rooms)
+	for i := range rooms {
+		rooms[i].Name = chat.Clean(rooms[i].Name)
+	}
 	return rooms, err
+}
+
+// theirs cleans an error that is in the words of the server.
+func theirs(err error) error {
+	var remote *geminio.RemoteError
+	if errors.As(err, &remote) {
+		return errors.New(chat.Clean(remote.Text))
+	}
+	return err
 }
 
 // EndReOnline has the client presented to the new session.

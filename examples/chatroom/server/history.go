@@ -20,6 +20,7 @@ type history struct {
 	keep   int            // how many of each room
 	loaded []chat.Message // what was in the file
 	file   *os.File       // nil if there is none
+	size   int64          // of what is whole in the file
 }
 
 // openHistory reads the file and rewrites it with the last messages of each
@@ -102,12 +103,18 @@ func lastOfEach(messages []chat.Message, n int) []chat.Message {
 	return last
 }
 
+// add appends a message.
 func (h *history) add(msg chat.Message) error {
 	if h.file == nil {
 		return nil
 	}
-	_, err := h.file.Write(append(chat.Encode(msg), '\n'))
-	return err
+	n, err := h.file.WriteAt(append(chat.Encode(msg), '\n'), h.size)
+	if err != nil {
+		// A part of it must not be in the way of the next one.
+		return errors.Join(err, h.file.Truncate(h.size))
+	}
+	h.size += int64(n)
+	return nil
 }
 
 func (h *history) close() {

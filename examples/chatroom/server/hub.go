@@ -14,7 +14,7 @@ import (
 	"github.com/singchia/geminio/examples/chatroom/internal/chat"
 )
 
-// maxRooms is how many rooms there may be.
+// maxRooms is how many rooms clients may make.
 const maxRooms = 10000
 
 // hub is the rooms and who is in them. Under its lock events are put into the
@@ -35,7 +35,7 @@ type room struct {
 	name    string
 	members map[*member]struct{}
 	said    []chat.Message
-	ids     map[string]struct{} // of said
+	seen    *chat.Seen // the ids of these and some before them
 }
 
 func newHub(kept *history) *hub {
@@ -46,9 +46,7 @@ func newHub(kept *history) *hub {
 		rooms: make(map[string]*room),
 	}
 	for _, msg := range kept.loaded {
-		if r := h.room(msg.Room); r != nil {
-			r.keep(msg, kept.keep)
-		}
+		h.room(msg.Room).keep(msg, kept.keep)
 	}
 	kept.loaded = nil
 	return h
@@ -101,6 +99,15 @@ func (h *hub) present(m *member, p chat.Presence) error {
 	if m.gone {
 		return errors.New("replaced by another client")
 	}
+	anew := 0
+	for _, name := range wanted {
+		if h.rooms[name] == nil {
+			anew++
+		}
+	}
+	if anew > 0 && len(h.rooms)+anew > maxRooms {
+		return errors.New("there are too many rooms already")
+	}
 	if err := h.name(m, p.Nick, p.Secret); err != nil {
 		return err
 	}
@@ -110,14 +117,9 @@ func (h *hub) present(m *member, p chat.Presence) error {
 		}
 	}
 	for _, name := range wanted {
-		if m.rooms[name] != nil {
-			continue
+		if m.rooms[name] == nil {
+			h.join(m, h.room(name))
 		}
-		r := h.room(name)
-		if r == nil {
-			return errors.New("there are too many rooms already")
-		}
-		h.join(m, r)
 	}
 	return nil
 }
@@ -203,21 +205,19 @@ func (h *hub) away(clientID uint64, away bool) {
 // does nothing.
 func (h *hub) say(m *member, name, id, text string) error {
 	text = chat.Clean(text)
-	switch {
-	case text == "":
-		return errors.New("nothing was said")
-	case len(text) > chat.MaxText:
-		return fmt.Errorf("that was too long: %d bytes, please", chat.MaxText)
-	case id == "" || len(id) > chat.MaxID:
+	if err := chat.CheckText(text); err != nil {
+		return err
+	}
+	if id == "" || len(id) > chat.MaxID {
 		return errors.New("the message has no id, or one that is too long")
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := m.rooms[chat.RoomName(name)]
 	if r == nil {
-		return fmt.Errorf("you are not in #%s", name)
+		return fmt.Errorf("you are not in room %q", name)
 	}
-	if _, again := r.ids[id]; again {
+	if r.seen.Has(id) {
 		return nil
 	}
 	msg := chat.Message{ID: id, Room: r.name, Nick: m.nick, Text: text, At: time.Now()}
@@ -242,16 +242,12 @@ func (h *hub) list() []chat.Room {
 	return list
 }
 
-// room returns the room of that name, a new one if need be; nil where there
-// are too many.
+// room returns the room of that name, a new one if need be.
 func (h *hub) room(name string) *room {
 	if r := h.rooms[name]; r != nil {
 		return r
 	}
-	if len(h.rooms) >= maxRooms {
-		return nil
-	}
-	r := &room{name: name, members: make(map[*member]struct{}), ids: make(map[string]struct{})}
+	r := &room{name: name, members: make(map[*member]struct{}), seen: chat.NewSeen(chat.MaxKeep)}
 	h.rooms[name] = r
 	return r
 }
@@ -259,9 +255,8 @@ func (h *hub) room(name string) *room {
 // keep appends msg to what was said, of which the last n are kept.
 func (r *room) keep(msg chat.Message, n int) {
 	r.said = append(r.said, msg)
-	r.ids[msg.ID] = struct{}{}
-	for len(r.said) > n {
-		delete(r.ids, r.said[0].ID)
+	r.seen.Add(msg.ID)
+	if len(r.said) > n {
 		r.said = r.said[1:]
 	}
 }

@@ -11,7 +11,14 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
-	"github.com/singchia/geminio/examples/filepush/internal/program"
+	"github.com/singchia/geminio/examples/filepush/internal/push"
+)
+
+// refresh is how often the bar is drawn, smooth over how many samples its rate
+// is averaged.
+const (
+	refresh = 100 * time.Millisecond
+	smooth  = 30
 )
 
 // progress tells how far a file has come: with a bar on a terminal, with a line
@@ -63,22 +70,23 @@ func (p *progress) begin(name string, size, from int64) {
 	defer p.mu.Unlock()
 	now := time.Now()
 	p.name, p.size, p.from, p.done, p.begun, p.last = name, size, from, from, now, now
-	p.print("%s: %s, from byte %d", name, program.Bytes(size), from)
+	p.print("%s: %s, from byte %d", name, push.Size(size), from)
 	if p.terminal == nil || from == size {
 		return
 	}
-	p.bars = mpb.New(mpb.WithOutput(p.terminal), mpb.WithRefreshRate(100*time.Millisecond))
+	p.bars = mpb.New(mpb.WithOutput(p.terminal), mpb.WithRefreshRate(refresh))
 	p.bar = p.bars.AddBar(size,
 		mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name(name), decor.Percentage(decor.WC{W: 5})),
 		mpb.AppendDecorators(
 			decor.CountersKiloByte("% .1f / % .1f"),
-			decor.EwmaSpeed(decor.SizeB1000(0), "  % .1f", 100),
-			decor.EwmaETA(decor.ET_STYLE_MMSS, 100, decor.WC{W: 7}),
+			decor.EwmaSpeed(decor.SizeB1000(0), "  % .1f", smooth),
+			decor.EwmaETA(decor.ET_STYLE_MMSS, smooth, decor.WC{W: 7}),
 		))
 	p.bar.SetCurrent(from)
 	p.bar.SetRefill(from)
 	p.out = p.bars
+	go p.sample(p.bar)
 }
 
 // Write counts bytes that have come.
@@ -88,9 +96,6 @@ func (p *progress) Write(b []byte) (int, error) {
 	before := p.done
 	p.done += int64(len(b))
 	if p.bar != nil {
-		now := time.Now()
-		p.bar.EwmaIncrBy(len(b), now.Sub(p.last))
-		p.last = now
 		return len(b), nil
 	}
 	if tenth := 10 * p.done / p.size; p.terminal == nil && tenth > 10*before/p.size {
@@ -99,11 +104,37 @@ func (p *progress) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// sample brings the bar up to date until it is ended. It takes one sample of
+// the rate for each time the bar is drawn: bytes come in bursts.
+func (p *progress) sample(bar *mpb.Bar) {
+	tick := time.NewTicker(refresh)
+	defer tick.Stop()
+	for range tick.C {
+		p.mu.Lock()
+		ended := p.bar != bar
+		if !ended {
+			p.advance()
+		}
+		p.mu.Unlock()
+		if ended {
+			return
+		}
+	}
+}
+
+// advance brings the bar up to date. It needs mu.
+func (p *progress) advance() {
+	now := time.Now()
+	p.bar.EwmaSetCurrent(p.done, now.Sub(p.last))
+	p.last = now
+}
+
 // end ends with a file, which is whole if err is nil.
 func (p *progress) end(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.bar != nil {
+		p.advance()
 		p.bar.Abort(true) // does nothing to a bar that is full
 		p.bars.Wait()
 		p.bars, p.bar, p.out = nil, nil, p.terminal
@@ -113,5 +144,5 @@ func (p *progress) end(err error) {
 		return
 	}
 	p.print("%s: whole, SHA-256 verified, %s in %v", p.name,
-		program.Bytes(p.done-p.from), time.Since(p.begun).Round(time.Millisecond))
+		push.Size(p.done-p.from), time.Since(p.begun).Round(time.Millisecond))
 }

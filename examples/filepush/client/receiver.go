@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jumboframes/armorigo/log"
@@ -15,23 +16,29 @@ import (
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/client"
 	"github.com/singchia/geminio/delegate"
-	"github.com/singchia/geminio/examples/filepush/internal/program"
 	"github.com/singchia/geminio/examples/filepush/internal/push"
+	"github.com/singchia/geminio/examples/internal/program"
 )
 
-// farewell is how long a client that cannot go on waits for the server to say
-// bye, so that the server learns why.
-const farewell = 5 * time.Second
+// farewell is how long a client that could not take a file waits while nothing
+// comes: for what else there is, and for the server to say bye, so that the
+// server learns why.
+const farewell = 2 * time.Second
+
+// errInterrupted is what a signal ends it with.
+var errInterrupted = errors.New("interrupted")
 
 // receiver is the client with its flags.
 type receiver struct {
-	addr, dir, tokenFile string
-	wait                 bool
-	tls                  program.ClientTLS
+	addr, dir string
+	wait      bool
+	token     program.Token
+	tls       program.ClientTLS
 
 	folder   *folder
 	progress *progress
 	busy     chan struct{} // holds one while somebody uses a file of the folder
+	asked    atomic.Int64  // offers and streams that have come
 
 	mu     sync.Mutex
 	failed error         // the first error on this side, guarded by mu
@@ -40,7 +47,7 @@ type receiver struct {
 
 // run receives files until the server says bye or ctx ends.
 func (r *receiver) run(ctx context.Context) error {
-	token, err := program.Token(r.tokenFile)
+	token, err := r.token.Value()
 	if err != nil {
 		return err
 	}
@@ -76,31 +83,29 @@ func (r *receiver) run(ctx context.Context) error {
 }
 
 // connect returns an End that outlives its connections.
-func (r *receiver) connect(ctx context.Context, token []byte) (geminio.End, error) {
+func (r *receiver) connect(ctx context.Context, token string) (geminio.End, error) {
 	dialer, err := r.tls.Dialer(ctx, r.addr)
 	if err != nil {
 		return nil, err
 	}
 	opts := client.NewEndOptions()
-	opts.SetMeta(token)
+	opts.SetMeta([]byte(token))
 	opts.SetDelegate(&watcher{progress: r.progress})
 	opts.SetRegisterLocalRPCs(&geminio.MethodRPC{Method: push.MethodOffer, RPC: r.offered})
 	if r.wait {
 		opts.SetLazyDial()
 	}
-	var end geminio.End
-	done := make(chan error, 1)
-	go func() {
-		var err error
-		end, err = client.NewRetryEndWithDialer(dialer, opts)
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		return end, err
-	case <-ctx.Done(): // a server that says nothing does not hold it up
-		return nil, program.ErrInterrupted
+	end, err := program.Connect(ctx, dialer, opts)
+	if ctx.Err() != nil {
+		if err == nil {
+			end.Close()
+		}
+		return nil, errInterrupted
 	}
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", r.addr, err)
+	}
+	return end, nil
 }
 
 // untilBye returns when the server has nothing more to push, or this side
@@ -109,15 +114,8 @@ func (r *receiver) untilBye(ctx context.Context, end geminio.End) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		select {
-		case <-r.broken:
-			select {
-			case <-time.After(farewell):
-				cancel()
-			case <-ctx.Done():
-			}
-		case <-ctx.Done():
-		}
+		defer cancel()
+		r.giveUp(ctx)
 	}()
 	msg, err := end.Receive(ctx)
 	if failed := r.failure(); failed != nil {
@@ -127,7 +125,7 @@ func (r *receiver) untilBye(ctx context.Context, end geminio.End) error {
 		return failed
 	}
 	if err != nil {
-		return fmt.Errorf("%w: what is there stays there, start again to go on", program.ErrInterrupted)
+		return fmt.Errorf("%w: what is there stays there, start it again to go on", errInterrupted)
 	}
 	var bye push.Bye
 	if err := push.Decode(msg.Data(), &bye); err != nil {
@@ -138,6 +136,23 @@ func (r *receiver) untilBye(ctx context.Context, end geminio.End) error {
 		return fmt.Errorf("server: %q", bye.Error)
 	}
 	return nil
+}
+
+// giveUp returns when this side has failed and nothing comes any more.
+func (r *receiver) giveUp(ctx context.Context) {
+	select {
+	case <-r.broken:
+	case <-ctx.Done():
+		return
+	}
+	for before := int64(-1); len(r.busy) > 0 || r.asked.Load() != before; {
+		before = r.asked.Load()
+		select {
+		case <-time.After(farewell):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // fail remembers why this side cannot take a file.
@@ -158,6 +173,7 @@ func (r *receiver) failure() error {
 
 // offered answers an offer with what is there of the file.
 func (r *receiver) offered(ctx context.Context, req geminio.Request, rsp geminio.Response) {
+	r.asked.Add(1)
 	var offer push.Offer
 	has, err := push.Has{}, push.Decode(req.Data(), &offer)
 	if err == nil {
@@ -188,6 +204,7 @@ func (r *receiver) offered(ctx context.Context, req geminio.Request, rsp geminio
 // receive takes the bytes of a file, and gives the server the verdict.
 func (r *receiver) receive(ctx context.Context, stream geminio.Stream) {
 	defer stream.Close()
+	r.asked.Add(1)
 	r.busy <- struct{}{}
 	defer func() { <-r.busy }()
 
@@ -231,7 +248,12 @@ func (r *receiver) take(ctx context.Context, stream geminio.Stream) (err error) 
 	defer f.Close()
 
 	r.progress.begin(start.Name, start.Size, start.From)
-	defer func() { r.progress.end(err) }()
+	defer func() {
+		if err != nil && ctx.Err() != nil { // whatever that led to
+			err = errInterrupted
+		}
+		r.progress.end(err)
+	}()
 	missing := start.Size - start.From
 	n, err := io.Copy(io.MultiWriter(f, r.progress), io.LimitReader(stream, missing))
 	if err != nil {

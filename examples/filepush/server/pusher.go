@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/singchia/geminio"
-	"github.com/singchia/geminio/examples/filepush/internal/program"
 	"github.com/singchia/geminio/examples/filepush/internal/push"
 	"github.com/singchia/geminio/options"
 )
@@ -109,7 +108,7 @@ func (p *pusher) push(ctx context.Context, s *source) error {
 	if err := p.send(ctx, f, push.Start{Offer: offer, From: from}); err != nil {
 		return fmt.Errorf("%s: %w", offer.Name, err)
 	}
-	p.say("%s: whole, %s in %v", offer.Name, program.Bytes(offer.Size-from), time.Since(begin).Round(time.Millisecond))
+	p.say("%s: whole, %s in %v", offer.Name, push.Size(offer.Size-from), time.Since(begin).Round(time.Millisecond))
 	return nil
 }
 

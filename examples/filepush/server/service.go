@@ -11,17 +11,21 @@ import (
 
 	"github.com/singchia/geminio"
 	"github.com/singchia/geminio/delegate"
-	"github.com/singchia/geminio/examples/filepush/internal/program"
 	"github.com/singchia/geminio/examples/filepush/internal/push"
+	"github.com/singchia/geminio/examples/internal/program"
 	"github.com/singchia/geminio/server"
 )
 
+// minLimit is the least limit, MB/s.
+const minLimit = 0.001
+
 // service is the server with its flags.
 type service struct {
-	addr, tokenFile string
-	limit           float64 // MB/s, 0: none
-	files           []string
-	tls             program.ServerTLS
+	addr  string
+	limit float64 // MB/s, 0: none
+	files []string
+	token program.Token
+	tls   program.ServerTLS
 
 	sources []*source
 	clients atomic.Int64 // that have connected
@@ -29,25 +33,33 @@ type service struct {
 
 // run serves clients until ctx ends, and returns when the last push has ended.
 func (s *service) run(ctx context.Context) error {
+	if len(s.files) == 0 {
+		return program.Usage("no file to push")
+	}
+	if !(s.limit == 0 || s.limit >= minLimit) {
+		return program.Usage("-limit %v: 0 or at least %v", s.limit, minLimit)
+	}
 	var err error
 	if s.sources, err = openSources(s.files); err != nil {
 		return err
 	}
-	token, err := program.Token(s.tokenFile)
+	token, err := s.token.Value()
 	if err != nil {
 		return err
 	}
 	opts := server.NewEndOptions()
 	opts.SetWaitRemoteRPCs(push.MethodOffer)
-	opts.SetDelegate(&gate{token: token})
+	opts.SetDelegate(&gate{token: []byte(token)})
 	raw, err := s.tls.Listen(s.addr)
 	if err != nil {
 		return err
 	}
 	ln, err := server.NewListener(raw, opts)
 	if err != nil {
+		raw.Close()
 		return err
 	}
+	defer ln.Close()
 	defer context.AfterFunc(ctx, func() { ln.Close() })()
 	fmt.Println("listening on", ln.Addr())
 

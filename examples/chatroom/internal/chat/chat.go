@@ -85,6 +85,25 @@ type Event struct {
 	Message *Message  `json:"message,omitempty"`
 }
 
+// Clean cleans all that the event says: what comes from a server is not
+// trusted any more than what comes from a person.
+func (e *Event) Clean() {
+	for _, s := range []*string{&e.Room, &e.Nick, &e.Was} {
+		*s = Clean(*s)
+	}
+	for i := range e.Members {
+		e.Members[i].Nick = Clean(e.Members[i].Nick)
+	}
+	for i := range e.History {
+		e.History[i].clean()
+	}
+	if e.Message != nil {
+		e.Message.clean()
+	}
+}
+
+func (m *Message) clean() { m.Nick, m.Text = Clean(m.Nick), Clean(m.Text) }
+
 // Encode returns v as it goes over the wire.
 func Encode(v any) []byte {
 	var b bytes.Buffer

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -27,6 +28,18 @@ func CheckName(what, name string) error {
 	return nil
 }
 
+// CheckText says what is wrong with something that is said, which must be
+// clean.
+func CheckText(text string) error {
+	if text == "" {
+		return errors.New("nothing was said")
+	}
+	if len(text) > MaxText {
+		return fmt.Errorf("too long: %d bytes of %d at most", len(text), MaxText)
+	}
+	return nil
+}
+
 // Clean returns text with nothing in it that a terminal would obey instead of
 // show: control characters become spaces, and what turns the direction of
 // writing is dropped.
@@ -35,7 +48,7 @@ func Clean(text string) string {
 		switch {
 		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
 			return ' '
-		case r == utf8.RuneError, r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+		case r == utf8.RuneError, r == '\ufeff', unicode.Is(unicode.Bidi_Control, r):
 			return -1
 		}
 		return r
