@@ -38,14 +38,14 @@ func (s *session) mayGo(now time.Time) int {
 func (s *session) compose(now time.Time) bool {
 	b := &s.out
 	b.uncounted, b.pieces = b.uncounted[:0], b.pieces[:0]
-	start, bulk := s.sent, false
+	start, bulk, loaded := s.sent, false, !s.flow.drained()
 	if s.ring.replays() {
 		b.pieces, s.sent = s.ring.replay(b.pieces, batchSize)
 	} else {
 		bulk = s.composeNew(now)
 		s.sent = s.pos
 	}
-	s.composeUncounted(now, start, bulk)
+	s.composeUncounted(now, start, bulk, loaded)
 	if len(b.pieces) > 0 && s.waiting.IsZero() {
 		s.waiting = now
 	}
@@ -70,8 +70,9 @@ func (s *session) composeNew(now time.Time) (bulk bool) {
 		calls = s.composeFrom(&s.messages, min(share, s.replayRoom()))
 	}
 	if calls > 0 {
-		s.flow.lastCall = now
+		s.flow.composedCalls(now, s.pos)
 	}
+	s.frameMost = s.flow.frame(now)
 	bulkStart := s.pos
 	if room > 0 {
 		bytes = s.composeFrom(&s.bulk, min(room, max(batchSize-control-calls, batchSize/4)))
@@ -127,8 +128,9 @@ func (s *session) composeEnds() {
 }
 
 // composeUncounted writes what goes before the batch, which begins at position
-// pos, and is neither counted nor kept.
-func (s *session) composeUncounted(now time.Time, pos uint64, bulk bool) {
+// pos, and is neither counted nor kept. loaded tells whether stream bytes are
+// on the way from an earlier one.
+func (s *session) composeUncounted(now time.Time, pos uint64, bulk, loaded bool) {
 	b := &s.out
 	add := func(t packet.Type, payload []byte) {
 		b.uncounted = packet.AppendHeader(b.uncounted, packet.Header{Type: t, Length: len(payload)})
@@ -158,7 +160,7 @@ func (s *session) composeUncounted(now time.Time, pos uint64, bulk bool) {
 	if probe := (len(b.pieces) > 0 || bulk) && s.flow.probeDue(now, bulk); probe || s.askDue {
 		ping := packet.Ping{Kind: packet.PingProbe, Position: pos}
 		if probe {
-			ping.Opaque = s.flow.sendProbe(now)
+			ping.Opaque = s.flow.sendProbe(now, loaded, received)
 		}
 		s.askDue = false
 		add(packet.TypePing, packet.AppendPing(payload[:0], ping))

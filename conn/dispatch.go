@@ -113,7 +113,7 @@ func (s *session) handlePong(pong packet.Pong) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if pong.Kind == packet.PingProbe {
-		s.flow.pong(s.in.now, pong.Opaque)
+		s.flow.pong(s.in.now, pong.Opaque, s.in.pos)
 		if s.bulk.bytes() > 0 {
 			s.kick()
 		}

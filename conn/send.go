@@ -55,7 +55,7 @@ func (s *session) AppendData(stream uint32, p []byte, fin bool, w *wait.Waiter) 
 		s.mu.Unlock()
 		return 0, 0, wait.ErrMustWait
 	}
-	n = q.cut(len(p))
+	n = q.cut(min(len(p), s.frameMost))
 	h := packet.Header{Type: packet.TypeData, Stream: stream}
 	if fin && n == len(p) {
 		h.Flags = packet.FlagFIN

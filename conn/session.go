@@ -77,6 +77,8 @@ type session struct {
 	ends     []ending // ENDs that wait for what was queued before them
 	capped   bool     // what bulk holds may not go before the peer has acknowledged more
 
+	frameMost int // what a DATA frame may take, by the cap of the last batch
+
 	pos       uint64 // counted bytes ever composed
 	sent      uint64 // of them, those handed to this transport, or received by the peer before it
 	flow      flow
@@ -117,7 +119,7 @@ type ending struct {
 func (s *session) init(d driver, now time.Time) {
 	s.driver, s.down, s.lastTaken = d, true, now
 	s.control.bound, s.messages.bound, s.bulk.bound = controlBound, queueBound, queueBound
-	s.flow.replay = replayLeast
+	s.flow.replay, s.frameMost = replayLeast, packet.MaxPayload
 }
 
 // step moves the machine on and does what that obliges the session to. What
