@@ -134,13 +134,18 @@ func TestASessionGoesOnOverAnotherTransport(t *testing.T) {
 }
 
 // TestEveryFrameArrivesOnceWhateverIsCut cuts while both sides send frames of
-// all kinds.
+// all sizes. Each transport carries something new: one that carries nothing is
+// a resume that the server holds back when there are many.
 func TestEveryFrameArrivesOnceWhateverIsCut(t *testing.T) {
 	p := newCouple(t, time.Minute)
-	const frames = 2000
-	send := func(c *Conn, seed uint64) {
+	const cuts, each = 20, 100 // frames from one cut to the next
+	const frames = (cuts + 1) * each
+	send := func(c *Conn, seed uint64, begin <-chan struct{}) {
 		rnd := rand.New(rand.NewPCG(seed, 2))
 		for i := range frames {
+			if i%each == 0 {
+				<-begin
+			}
 			payload := make([]byte, 40+rnd.IntN(1<<rnd.IntN(16)))
 			copy(payload, fmt.Sprintf("%08d", i))
 			_, err := c.Append(packet.Messages, packet.Header{Type: packet.TypeMessage, Stream: 3}, payload, nil, nil, nil)
@@ -149,19 +154,25 @@ func TestEveryFrameArrivesOnceWhateverIsCut(t *testing.T) {
 			}
 		}
 	}
-	go send(p.client, 1)
-	go send(p.server, 2)
-	for range 20 {
+	client, server := make(chan struct{}, cuts+1), make(chan struct{}, cuts+1)
+	go send(p.client, 1, client)
+	go send(p.server, 2, server)
+	for i := range cuts {
+		client <- struct{}{}
+		server <- struct{}{}
+		p.hs.received(t, i*each+1)
 		p.inServer.Close()
 		p.await(p.suspended)
 		p.resume()
 	}
+	client <- struct{}{}
+	server <- struct{}{}
 	for _, h := range []*recorder{p.hc, p.hs} {
 		for i, f := range h.received(t, frames) {
 			require.Equal(t, fmt.Sprintf("%08d", i), string(f.payload[:8]))
 		}
 	}
-	require.EqualValues(t, 20, p.server.Stats().Resumes)
+	require.EqualValues(t, cuts, p.server.Stats().Resumes)
 	p.client.GiveUp(io.ErrClosedPipe)
 	require.Error(t, p.hc.ended(t))
 	p.server.GiveUp(io.ErrClosedPipe)

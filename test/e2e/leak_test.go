@@ -129,7 +129,14 @@ func TestNothingIsLeftAfterClose(t *testing.T) {
 				round(t)
 			}
 			settled(t, 0)
-			require.Less(t, heap(), before+4<<20, "the heap grows")
+			// What the runtime holds for a moment, as stopped timers of an idle
+			// processor, is no leak.
+			harness.Eventually(t, func() error {
+				if now := heap(); now >= before+4<<20 {
+					return fmt.Errorf("the heap grows from %d to %d bytes", before, now)
+				}
+				return nil
+			})
 			harness.Eventually(t, func() error {
 				if n := descriptors(); n > files+2 {
 					return fmt.Errorf("%d files are open, %d were", n, files)

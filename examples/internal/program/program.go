@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"github.com/jumboframes/armorigo/log"
 	"github.com/jumboframes/armorigo/sigaction"
@@ -62,11 +63,22 @@ func (c Command) execute(name string, args []string, stdout, stderr io.Writer) i
 		return 0
 	}
 	if errors.As(err, new(usageError)) {
-		fmt.Fprintf(stderr, "%s: %v; %s -h lists the flags\n", name, err, name)
+		fmt.Fprintf(stderr, "%s: %s; %s -h lists the flags\n", name, line(err), name)
 		return 2
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", name, err)
+	fmt.Fprintf(stderr, "%s: %s\n", name, line(err))
 	return 1
+}
+
+// line returns what err says as one line. The words may be a stranger's, and
+// commands to a terminal are none.
+func line(err error) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, err.Error())
 }
 
 // run parses args, does what the common flags say and runs the command.

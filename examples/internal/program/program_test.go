@@ -60,6 +60,9 @@ func TestExitCodesAndMessages(t *testing.T) {
 	code, _, stderr = run(c)
 	assert.Equal(t, 1, code)
 	assert.Equal(t, "pour: no water\n", stderr)
+	fails = errors.New("the server says:\n\x1b[2Jnothing")
+	_, _, stderr = run(c)
+	assert.Equal(t, "pour: the server says:  [2Jnothing\n", stderr)
 
 	c.Args, given = "", nil
 	for _, args := range [][]string{{"-depth", "1"}, {"-size", "much"}, {"-log", "loud"}, {"surplus"}} {
