@@ -4,9 +4,14 @@ import (
 	"github.com/singchia/geminio/packet"
 )
 
-// bufferStep is how far a buffer is ahead of the bytes that have arrived, at
-// least: the length that a peer announces costs nothing before its bytes come.
-const bufferStep = 64 << 10
+// A buffer has room for bufferStep bytes and bufferFactor times what has
+// arrived: the length that a peer announces costs next to nothing before its
+// bytes come, and no more than four times of them later, the buffer that is
+// copied from included. Most contents of up to 256 KiB are copied once.
+const (
+	bufferStep   = 64 << 10
+	bufferFactor = 3
+)
 
 // An incoming is an announced content on its way in. The owner of the exchange
 // guards it.
@@ -36,7 +41,7 @@ func (b *incoming) add(part []byte, last bool) error {
 		return errBodyLength
 	}
 	if n > cap(b.buf) {
-		grown := make([]byte, len(b.buf), min(b.size, max(n, 2*cap(b.buf), bufferStep)))
+		grown := make([]byte, len(b.buf), min(b.size, bufferStep+bufferFactor*n))
 		copy(grown, b.buf)
 		b.buf = grown
 	}
