@@ -52,7 +52,8 @@ func (s *Stream) answer(c *call, rsp *response, custom, data []byte) {
 		s.end.batch.woken = append(s.end.batch.woken, w)
 	}
 	if handedOn {
-		c.async.finish(c.outcome())
+		rsp, err := c.outcome()
+		s.finishCall(c, rsp, err)
 	}
 }
 

@@ -32,13 +32,16 @@ func (s *Stream) handOn(x *exchange, a *async, who expirer) bool {
 		s.mu.Unlock()
 		return false
 	}
+	ctx, until, endless := a.patience.ctx, a.patience.until, a.patience.endless()
 	x.handedOn = true
 	w := x.w
 	x.w = nil
 	s.mu.Unlock()
 	w.Put()
+	if endless {
+		return true // x may be finished by now, and used again
+	}
 
-	ctx, until := a.patience.ctx, a.patience.until
 	var stop func() bool
 	var timer *time.Timer
 	if ctx.Done() != nil {
@@ -82,9 +85,17 @@ type asyncCall struct {
 	done   func(geminio.Response, error)
 }
 
-func (a *asyncCall) finish(rsp geminio.Response, err error) {
-	a.async.finish(a.stream)
-	a.done(rsp, err)
+// finishCall tells of the outcome of a call that is in no table any more.
+// Nobody else knows of one that neither a context nor a timer can end: it is
+// used again.
+func (s *Stream) finishCall(c *call, rsp geminio.Response, err error) {
+	done := c.async.done
+	if c.async.patience.endless() {
+		s.end.reuseCall(c)
+	} else {
+		c.async.finish(s)
+	}
+	done(rsp, err)
 }
 
 // StartCall calls method of the peer on the default stream. It returns when
@@ -107,19 +118,14 @@ func (s *Stream) startCall(ctx context.Context, method string, req geminio.Reque
 	if err := s.check(ctx, timeout, method, req); err != nil {
 		return err
 	}
-	both := new(struct {
-		call
-		async asyncCall
-	})
-	c := &both.call
-	c.async = &both.async
+	c := s.end.newCall()
 	c.async.stream, c.async.done = s, done
 	if err := s.beginCall(c, method, req); err != nil {
 		return err
 	}
 	p := s.end.patience(ctx, timeout)
 	defer p.stop()
-	c.async.patience = patience{ctx: p.ctx, until: p.until}
+	c.async.patience = patience{ctx: p.ctx, done: p.done, until: p.until}
 	err := s.sendCall(c, method, req, &p)
 	if err == nil {
 		if s.handOn(&c.exchange, &c.async.async, c) {
@@ -132,7 +138,7 @@ func (s *Stream) startCall(ctx context.Context, method string, req geminio.Reque
 	if c.mark == 0 && err != nil {
 		return err
 	}
-	c.async.finish(rsp, err)
+	s.finishCall(c, rsp, err)
 	return nil
 }
 
@@ -145,7 +151,7 @@ func (c *call) expire(err error) {
 	s.mu.Unlock()
 	if open {
 		s.withdrawCall(c, body)
-		c.async.finish(nil, err)
+		s.finishCall(c, nil, err)
 	}
 }
 
@@ -173,9 +179,15 @@ type asyncPublish struct {
 	done   func(error)
 }
 
-func (a *asyncPublish) finish(err error) {
-	a.async.finish(a.stream)
-	a.done(err)
+// finishPublish is finishCall for a publication.
+func (s *Stream) finishPublish(pub *publication, err error) {
+	done := pub.async.done
+	if pub.async.patience.endless() {
+		s.end.reusePublication(pub)
+	} else {
+		pub.async.finish(s)
+	}
+	done(err)
 }
 
 // Again says what a publication has to do with earlier sessions. The zero
@@ -207,14 +219,9 @@ func (s *Stream) startPublish(ctx context.Context, msg geminio.Message, timeout 
 	}
 	p := s.end.patience(ctx, timeout)
 	defer p.stop()
-	both := new(struct {
-		publication
-		async asyncPublish
-	})
-	pub := &both.publication
-	pub.async = &both.async
+	pub := s.end.newPublication()
 	pub.async.stream, pub.async.done = s, done
-	pub.async.patience = patience{ctx: p.ctx, until: p.until}
+	pub.async.patience = patience{ctx: p.ctx, done: p.done, until: p.until}
 	err := s.sendMessage(pub, msg, again, &p)
 	switch {
 	case pub.w == nil:
@@ -229,7 +236,7 @@ func (s *Stream) startPublish(ctx context.Context, msg geminio.Message, timeout 
 	if pub.mark == 0 && err != nil {
 		return err
 	}
-	pub.async.finish(err)
+	s.finishPublish(pub, err)
 	return nil
 }
 
@@ -240,7 +247,7 @@ func (pub *publication) expire(err error) {
 	s.mu.Unlock()
 	if open {
 		s.withdrawMessage(pub)
-		pub.async.finish(err)
+		s.finishPublish(pub, err)
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 )
 
 // A call is one call of this side. Once it is out of the stream's table it
-// belongs to whoever took it out. Those of Call are used again: what their
-// callers get is not part of them.
+// belongs to whoever took it out. It is used again: what callers get is not
+// part of it.
 type call struct {
 	exchange
 	fields packet.RequestFields
@@ -25,8 +25,8 @@ type call struct {
 	text     string
 	body     *incoming // of an announced answer
 
-	rsp   *response  // nil while there is no answer
-	async *asyncCall // nil for Call
+	rsp   *response // nil while there is no answer
+	async asyncCall // of StartCall
 }
 
 func (c *call) appendFields(dst []byte, remainingMS uint32) []byte {
@@ -40,10 +40,7 @@ func (s *Stream) Call(ctx context.Context, method string, req geminio.Request, o
 	if err := s.check(ctx, timeout, method, req); err != nil {
 		return nil, err
 	}
-	c, _ := s.end.idleCalls.Get().(*call)
-	if c == nil {
-		c = new(call)
-	}
+	c := s.end.newCall()
 	if err := s.beginCall(c, method, req); err != nil {
 		return nil, err
 	}
@@ -56,9 +53,23 @@ func (s *Stream) Call(ctx context.Context, method string, req geminio.Request, o
 		s.lockUnsent(c, err)
 	}
 	rsp, err := s.endCall(c, &p, err)
-	*c = call{}
-	s.end.idleCalls.Put(c)
+	s.end.reuseCall(c)
 	return rsp, err
+}
+
+// newCall returns a call of this End.
+func (e *End) newCall() *call {
+	c, _ := e.idleCalls.Get().(*call)
+	if c == nil {
+		c = new(call)
+	}
+	return c
+}
+
+// reuseCall takes c back, which is in no table any more.
+func (e *End) reuseCall(c *call) {
+	*c = call{}
+	e.idleCalls.Put(c)
 }
 
 // CallTimeout returns the timeout of a call: that of opts goes before req's.

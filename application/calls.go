@@ -79,10 +79,10 @@ func (s *Stream) dropCalls() (left leftovers) {
 func (s *Stream) settle(left leftovers) {
 	e := s.end
 	for _, c := range left.calls {
-		c.async.finish(nil, s.ended(&c.exchange))
+		s.finishCall(c, nil, s.ended(&c.exchange))
 	}
 	for _, p := range left.publications {
-		p.async.finish(s.ended(&p.exchange))
+		s.finishPublish(p, s.ended(&p.exchange))
 	}
 	for _, sv := range left.served {
 		sv.abandon()

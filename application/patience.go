@@ -38,6 +38,9 @@ func (e *End) patience(ctx context.Context, timeout time.Duration) patience {
 	return p
 }
 
+// endless tells whether nothing but the end of the operation ends it.
+func (p *patience) endless() bool { return p.done == nil && p.until.IsZero() }
+
 func (p *patience) stop() {
 	if p.timer != nil {
 		p.timer.Stop()

@@ -37,7 +37,7 @@ type publication struct {
 	code         packet.Code
 	text         string
 
-	async *asyncPublish // nil for Publish
+	async asyncPublish // of StartPublish
 }
 
 func (p *publication) appendFields(dst []byte, remainingMS uint32) []byte {
@@ -66,11 +66,8 @@ func (s *Stream) Publish(ctx context.Context, msg geminio.Message, opts ...*opti
 	}
 	p := s.end.patience(ctx, timeout)
 	defer p.stop()
-	pub, _ := s.end.idlePublished.Get().(*publication)
-	if pub == nil {
-		pub = new(publication)
-	}
-	defer s.reusePublication(pub)
+	pub := s.end.newPublication()
+	defer s.end.reusePublication(pub)
 	err := s.sendMessage(pub, msg, Again{}, &p)
 	if pub.w == nil {
 		return err // it never began
@@ -83,10 +80,19 @@ func (s *Stream) Publish(ctx context.Context, msg geminio.Message, opts ...*opti
 	return s.endPublish(pub, &p, err)
 }
 
+// newPublication returns a publication of this End.
+func (e *End) newPublication() *publication {
+	pub, _ := e.idlePublished.Get().(*publication)
+	if pub == nil {
+		pub = new(publication)
+	}
+	return pub
+}
+
 // reusePublication takes pub back, which is in no table any more.
-func (s *Stream) reusePublication(pub *publication) {
+func (e *End) reusePublication(pub *publication) {
 	*pub = publication{}
-	s.end.idlePublished.Put(pub)
+	e.idlePublished.Put(pub)
 }
 
 // PublishTimeout returns the timeout of a publication: that of opts goes before
@@ -303,7 +309,7 @@ func (s *Stream) handleMessageAck(payload []byte) error {
 		s.end.batch.woken = append(s.end.batch.woken, w)
 	}
 	if handedOn {
-		pub.async.finish(pub.outcome(&pub.async.patience))
+		s.finishPublish(pub, pub.outcome(&pub.async.patience))
 	}
 	return nil
 }
