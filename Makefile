@@ -9,7 +9,7 @@ FILE        ?=
 PEERS       := test/bench/peers
 MODULES     := $(dir $(wildcard examples/*/go.mod examples/*/*/go.mod)) $(PEERS)/
 
-.PHONY: all demo test examples modules check fmt lint portable generate fuzz bench ratios bench-peers goals soak cover
+.PHONY: all demo test examples modules check fmt lint portable generate fuzz bench bench-peers goals resume soak cover
 
 all: check
 
@@ -62,7 +62,7 @@ fuzz:
 	$(GO) test -run '^$$' -fuzz '^FuzzHandshake$$' -fuzztime $(FUZZTIME) ./packet
 
 ## bench: every benchmark once, then what has become slower since the last tag, or since BASE=revision; with
-## PROFILE=dir profiles of the benchmarks instead (BENCH=regexp chooses); ratios: the figures beside raw TCP
+## PROFILE=dir profiles of the benchmarks instead (BENCH=regexp chooses)
 BASE    ?=
 BENCH   ?=
 PROFILE ?=
@@ -76,10 +76,6 @@ else
 		-cpuprofile cpu.prof -memprofile mem.prof -mutexprofile mutex.prof -blockprofile block.prof ./test/bench
 endif
 
-ratios:
-	$(GO) run ./test/bench/cmd/ratios
-	$(GO) run ./test/bench/cmd/resume
-
 ## bench-peers: every library beside geminio, in interleaved rounds; writes docs/performance.md and its charts
 ROUNDS ?= 5
 SPAN   ?= 1s
@@ -87,9 +83,13 @@ bench-peers:
 	cd $(PEERS) && $(GO) run . compare -rounds $(ROUNDS) -d $(SPAN) -cpu 1,2 $(if $(shell command -v strace),-strace) -o results.json
 	cd $(PEERS) && $(GO) run ./report/cmd -results results.json -docs ../../../docs
 
-## goals: geminio beside what it is to reach, met or missed
+## goals: geminio beside what it is to reach, met or missed (GOALS='-rounds 7 -d 300ms' for a quick look)
 goals:
-	cd $(PEERS) && $(GO) run . goals
+	cd $(PEERS) && $(GO) run . goals $(GOALS)
+
+## resume: what it costs that a session may survive its connection
+resume:
+	$(GO) run ./test/bench/cmd/resume
 
 ## soak: what takes longer than a change may wait
 soak:
