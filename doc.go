@@ -17,6 +17,9 @@
 //	end, err := client.NewEnd("tcp", "127.0.0.1:2202")
 //	rsp, err := end.Call(ctx, "echo", end.NewRequest([]byte("hello")))
 //
+// Package client makes the Ends of those who dial, package server of those who
+// listen. docs/usage.md shows how, task by task.
+//
 // # Life
 //
 // An End lives from its constructor until Close on either side, or until its

@@ -9,7 +9,17 @@
 //	rsp, err := end.Call(ctx, "method", req, opts)
 //
 // An operation takes any number of them. Those that are nil are skipped, and
-// of each field the last one that is set counts. Options are only read: they
-// may be used again, also by operations that run at the same time, but must
-// not be changed meanwhile. The zero value of each type sets nothing.
+// of each field the last one that is set counts. The zero value of each type
+// sets nothing.
+//
+// # Life and concurrency
+//
+// Operations only read their options: these may be used again, also by
+// operations that run at the same time, but must not be changed meanwhile. They
+// hold nothing that must be closed.
+//
+// # Errors
+//
+// Setters check nothing. What is not possible is the error of the operation
+// that gets it; Limits.WithDefaults tells before.
 package options

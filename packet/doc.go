@@ -1,6 +1,9 @@
 // Package packet is the wire format and nothing else: it turns values into
 // bytes and bytes into values. It knows no sockets, goroutines or clocks.
 //
+// Programs need of it ErrPacketTooLarge, MaxDecodablePacketLen, and PacketFactory
+// with NewPacketFactory, and these alone are stable.
+//
 // It holds two formats. The handshake is a big-endian packet and its answer
 // (ConnPacket, ConnAckPacket), whose JSON body carries a Hello. What follows
 // is protocol 2: little-endian frames of an 8-byte Header and a payload of at
@@ -13,5 +16,10 @@
 // composed. Appending and parsing do not allocate. The slices of a parsed
 // value alias the input, with their capacity cut to their length.
 //
-// All functions may be called concurrently.
+// # Concurrency and errors
+//
+// All functions may be called concurrently; values belong to whoever parsed or
+// made them. What is parsed and not as the format demands is a *FormatError,
+// after which a connection cannot go on. ErrPacketTooLarge is returned by those who would have to send what
+// is too large, before anything is sent.
 package packet

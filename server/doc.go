@@ -2,6 +2,8 @@
 // NewListener make one of every connection of a listener, NewEndWithConn of
 // one connection.
 //
+// # Life
+//
 // An End comes about in this order: the client says what it wants; the
 // delegate's Authenticate or a TLS certificate tell who it is; the delegate's
 // GetClientID decides its id; an End that has this id gives way, if it is that
@@ -22,6 +24,22 @@
 // the session waits for its client. ConnOffline of the old then comes before
 // ConnOnline of the new. All others get geminio.ErrClientIDInUse.
 //
-// Options may be shared by any number of listeners and Ends and are not
-// changed.
+// Closing a listener ends neither the Ends that it has returned nor their
+// sessions: whoever serves them closes them.
+//
+// # Concurrency
+//
+// All functions and methods may be called concurrently. Handshakes run side by
+// side, so that no client holds up another. Options may be shared by any number
+// of listeners and Ends and are not changed.
+//
+// # Errors
+//
+// Listen and NewListener return the error of listening as it is, or say which
+// options do not add up. AcceptEnd returns an error when the listener has ended,
+// for one that was closed one that wraps net.ErrClosed: a handshake that failed
+// is no error of it, unless SetHandshakeErrors asks for that. NewEndWithConn
+// returns why its client was refused, and ErrSessionResumed where there is
+// nothing to serve. What the methods of an End return is said in package
+// geminio.
 package server

@@ -1,8 +1,13 @@
 // Package id hands out the 64-bit ids of clients, requests and messages.
 //
 // An id is about the second of its making in the upper half and a counter in
-// the lower one: 64 ids, in succession, may bear the second of the first. It is never zero and below 2^63, so that it fits wherever a
-// signed integer is kept. Ids are unique, not ordered.
+// the lower one: 64 ids, in succession, may bear the second of the first. It is
+// never zero and below 2^63, so that it fits wherever a signed integer is kept.
+// Ids are unique, not ordered.
+//
+// A counter lives from NewIDCounter as long as somebody uses it, and holds
+// nothing that must be closed: Close only ends what was reserved. All functions
+// and methods may be called concurrently. The one error is ErrClosed.
 package id
 
 import (
