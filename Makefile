@@ -9,7 +9,7 @@ FILE        ?=
 PEERS       := test/bench/peers
 MODULES     := $(dir $(wildcard examples/*/go.mod examples/*/*/go.mod)) $(PEERS)/
 
-.PHONY: all demo test examples modules check fmt lint portable generate fuzz bench bench-peers goals resume soak cover
+.PHONY: all demo test examples modules check fmt lint portable generate fuzz bench bench-peers goals pages resume soak cover
 
 all: check
 
@@ -90,6 +90,10 @@ goals:
 ## resume: what it costs that a session may survive its connection
 resume:
 	$(GO) run ./test/bench/cmd/resume
+
+## pages: type the commands of README.md, docs/usage.md and examples/README.md as they stand there, and compare what they print
+pages:
+	GEMINIO_PAGES=1 $(GO) test -count=1 -v ./test/docs
 
 ## soak: what takes longer than a change may wait
 soak:
