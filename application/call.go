@@ -12,8 +12,8 @@ import (
 )
 
 // A call is one call of this side. Once it is out of the stream's table it
-// belongs to whoever took it out. It is used again: what callers get is not
-// part of it.
+// belongs to whoever took it out. It is used again where nobody else can know of
+// it: what callers get is not part of it.
 type call struct {
 	exchange
 	fields packet.RequestFields

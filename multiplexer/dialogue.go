@@ -35,21 +35,6 @@ type windows struct {
 	sendMessages, receiveMessages int
 }
 
-// about is what the opener said of a dialogue.
-type about struct {
-	meta []byte
-	peer string
-}
-
-// aboutOf returns nil where there is nothing to keep: many streams are like
-// that.
-func aboutOf(meta []byte, peer string) *about {
-	if meta == nil && peer == "" {
-		return nil
-	}
-	return &about{meta, peer}
-}
-
 // A Dialogue is one stream of bytes in each direction. It is a net.Conn but for
 // its addresses; its methods may be called at once.
 type Dialogue struct {
@@ -115,22 +100,6 @@ func newDialogue(m *Multiplexer, opener bool, w windows) *Dialogue {
 
 // StreamID returns the number that both sides know the stream by.
 func (d *Dialogue) StreamID() uint64 { return uint64(d.id) }
-
-// Meta returns what the opener said of the stream.
-func (d *Dialogue) Meta() []byte {
-	if d.about == nil {
-		return nil
-	}
-	return d.about.meta
-}
-
-// Peer returns the name that the opener gave.
-func (d *Dialogue) Peer() string {
-	if d.about == nil {
-		return ""
-	}
-	return d.about.peer
-}
 
 // Side tells whether this side opened the stream; the default stream was
 // opened by the client.

@@ -34,8 +34,7 @@ func TestCommandsDoWhatThePagesSay(t *testing.T) {
 	tmp, tree := t.TempDir(), clone(t)
 	compiled := make(map[string]bool)
 	for _, name := range tried {
-		page := read(t, name)
-		for i, b := range page.blocks {
+		for _, b := range read(t, name).blocks {
 			if b.mark != "run" || b.lang != "sh" {
 				continue
 			}
@@ -46,31 +45,11 @@ func TestCommandsDoWhatThePagesSay(t *testing.T) {
 					compile(t, dir, "list", "-export", "-f", "{{.Name}}", programs(dir)) // but link nothing
 					compiled[dir] = true
 				}
-				if strings.Contains(b.code, cloned) {
-					dir, b = beside(t, tree, b, page.blocks[i+1])
-				}
 				b.code = strings.ReplaceAll(b.code, "/tmp", tmp)
 				follow(t, dir, b)
 			})
 		}
 	}
-}
-
-// beside returns where the commands for users of the library are typed: in the
-// directory that has the copy of the repository, and a module of theirs with
-// the program. The commands are followed by that which runs it.
-func beside(t *testing.T, tree string, commands, program block) (string, block) {
-	t.Helper()
-	dir := filepath.Dir(tree)
-	yours := filepath.Join(dir, "yourprogram")
-	require.NoError(t, os.Mkdir(yours, 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(yours, "go.mod"), []byte("module example.com/yourprogram\n\ngo 1.24.0\n"), 0o600))
-	require.Equal(t, "go", program.lang)
-	require.NoError(t, os.WriteFile(filepath.Join(yours, "main.go"), []byte(program.code), 0o600))
-	m := printed.FindStringSubmatch(program.after)
-	require.NotNil(t, m, "%s:%d: what does it print?", program.page, program.line)
-	program.code, program.output = commands.code+"go run .\n", m[1]+"\n"
-	return dir, program
 }
 
 // TestProgramsOfThePagesRun runs the programs and the tests of the pages.
@@ -81,7 +60,7 @@ func TestProgramsOfThePagesRun(t *testing.T) {
 	ran := 0
 	for _, name := range pages(t) {
 		for _, b := range read(t, name).blocks {
-			if name == "README.md" || b.mark != "run" || b.lang != "go" {
+			if b.mark != "run" || b.lang != "go" {
 				continue
 			}
 			t.Run(title(b), func(t *testing.T) {
@@ -100,9 +79,6 @@ func TestProgramsOfThePagesRun(t *testing.T) {
 	}
 	require.Positive(t, ran)
 }
-
-// printed is a sentence that says what a program prints.
-var printed = regexp.MustCompile("prints `([^`]+)`")
 
 // follow types the commands of a block into terminals and looks for what they
 // are said to print.
@@ -238,6 +214,9 @@ var (
 	local = regexp.MustCompile(`\]\(([a-z]+)\)`)
 	port  = regexp.MustCompile(`127\.0\.0\.1:[0-9]{4,5}\b`)
 	tools = []string{"make", "python3", "curl"}
+
+	// unnamed are where programs listen that are not told where.
+	unnamed = []string{"127.0.0.1:1202", "127.0.0.1:1203"}
 )
 
 // directory returns where the commands of a block are typed: in the directory
@@ -273,10 +252,10 @@ func needs(t *testing.T, b block) {
 			t.Skipf("there is no %s", tool)
 		}
 	}
-	for _, m := range port.FindAllStringSubmatch(b.code+b.output, -1) {
-		ln, err := net.Listen("tcp", m[0])
+	for _, address := range append(port.FindAllString(b.code+b.output, -1), unnamed...) {
+		ln, err := net.Listen("tcp", address)
 		if err != nil {
-			t.Skipf("somebody else has %s: %v", m[0], err)
+			t.Skipf("somebody else has %s: %v", address, err)
 		}
 		ln.Close()
 	}

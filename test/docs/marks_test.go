@@ -10,9 +10,6 @@ import (
 // tried are the pages that a new user follows.
 var tried = []string{"README.md", "docs/usage.md", "examples/README.md"}
 
-// cloned begins the command that a test cannot run: it does not know from where.
-const cloned = "git clone REPOSITORY"
-
 // A use is a command of a page, or the first one of a block.
 type use struct{ page, command string }
 
@@ -20,7 +17,7 @@ type use struct{ page, command string }
 // why.
 var notRun = map[use]string{
 	{"README.md", "make test"}:                    "it would run this test again",
-	{"README.md", "git clone REPOSITORY geminio"}: "a copy of this tree takes its place",
+	{"README.md", "git clone REPOSITORY geminio"}: "test/conformance does the whole block, and runs the program behind it",
 	{"examples/README.md", "go run ./server"}:     "people type into it; examples/chatroom has tests that do",
 }
 
@@ -46,4 +43,21 @@ func TestEveryBlockOfANewUserIsTriedOrSaidNotToBe(t *testing.T) {
 	for this := range notRun {
 		assert.True(t, used[this], "%s has no %q", this.page, this.command)
 	}
+}
+
+// TestTheTranslationOfREADMEHasTheSameCommands lets README.md be tried for
+// both: only comments are translated.
+func TestTheTranslationOfREADMEHasTheSameCommands(t *testing.T) {
+	typed := func(name string) (all []string) {
+		for _, b := range read(t, name).blocks {
+			for _, command := range strings.Split(b.code, "\n") {
+				if b.lang == "sh" {
+					command, _, _ = strings.Cut(command, " #")
+				}
+				all = append(all, strings.TrimRight(command, " "))
+			}
+		}
+		return all
+	}
+	assert.Equal(t, typed("README.md"), typed("README.zh-CN.md"))
 }

@@ -41,7 +41,6 @@ type block struct {
 	code    string
 	heading string // the text of the heading above it
 	output  string // of the block marked so that follows, or empty
-	after   string // the first line of prose after it
 }
 
 var marker = regexp.MustCompile(`^<!-- test: (compile|run|output) -->$`)
@@ -91,12 +90,6 @@ func parse(t *testing.T, name, text string) page {
 		if i+1 < len(p.blocks) && p.blocks[i+1].mark == "output" {
 			b.output = p.blocks[i+1].code
 		}
-		for _, l := range p.prose {
-			if l.n > b.line {
-				b.after = l.text
-				break
-			}
-		}
 	}
 	return p
 }
@@ -108,7 +101,7 @@ func TestAPageIsItsBlocksItsProseAndItsTitles(t *testing.T) {
 	}, "\n"))
 	require.Len(t, p.blocks, 2)
 	assert.Equal(t, block{page: "page.md", line: 4, lang: "sh", mark: "run", code: "# no title\ngo version\n",
-		heading: "Title", output: "go version\n", after: "prints"}, p.blocks[0])
+		heading: "Title", output: "go version\n"}, p.blocks[0])
 	assert.Equal(t, []heading{{line{1, "Title"}, 1}}, p.titles)
 	assert.Equal(t, []line{{1, "# Title"}, {9, "prints"}, {15, "end"}}, p.prose)
 }

@@ -129,8 +129,8 @@ func TestNothingIsLeftAfterClose(t *testing.T) {
 				round(t)
 			}
 			settled(t, 0)
-			// What the runtime holds for a moment, as stopped timers of an idle
-			// processor, is no leak.
+			// What pools and stopped timers hold for a collection or two is no
+			// leak.
 			harness.Eventually(t, func() error {
 				if now := heap(); now >= before+4<<20 {
 					return fmt.Errorf("the heap grows from %d to %d bytes", before, now)
